@@ -1,0 +1,40 @@
+# Every target sets up what it needs: a virtual environment in .venv with the versions of constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SWEEPS := gaussian_population gaussian_sampled patches
+RESULTS ?= results
+
+.DEFAULT_GOAL := help
+.PHONY: help install benchmark test check plot clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## Make the virtual environment with pinned versions
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+benchmark: install ## Run the sweeps, fit the slopes, draw the figures (minutes; again: seconds)
+	$(BIN)/gscale run $(SWEEPS) --out $(RESULTS)
+	$(BIN)/gscale fit $(RESULTS)
+	$(BIN)/gscale plot $(RESULTS)
+
+test: install ## Run the tests
+	$(BIN)/python -m pytest -n 2 -q
+
+check: install ## Lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+plot: install ## Draw the figures of the results at hand
+	$(BIN)/gscale plot $(RESULTS)
+
+clean: ## Remove results that can be made again, caches and the virtual environment
+	find $(RESULTS) -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
