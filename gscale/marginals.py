@@ -1,0 +1,277 @@
+"""How a layer makes each coordinate normal: maps of one coordinate at a time, and their specs."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from gscale.errors import InputError
+
+# A quantile is trusted to place a knot only with this many rows beyond it, and a bin only with this
+# many rows in it.
+_TAIL_ROWS = 10
+_ROWS_PER_BIN = 5
+# The slope of a linear tail is at least this fraction of the slope between the outer knots. Flatter tails
+# fit far outliers better but lose more than 1e-5 of x to float32 rounding on the way back.
+_FLATTEST_TAIL = 0.01
+# Ten rows give a slope to within a factor of 2 and no better (three standard errors).
+_TAIL_DOUBT = 2.0
+# The narrowest bin, as a fraction of the distance between the outer knots.
+_NARROWEST_BIN = 1e-5
+
+
+class Affine(eqx.Module):
+    """Shift and scale each coordinate: y = (x − shift) / scale, log|det| = −Σ log scale.
+
+    Parameters
+    ----------
+    shift, scale : Array, shape (D,)
+        ``scale`` is positive.
+
+    Examples
+    --------
+    >>> y, log_det = Affine(jnp.array([1.0]), jnp.array([2.0])).forward(jnp.array([5.0]))
+    >>> y.tolist(), round(float(log_det), 4)
+    ([2.0], -0.6931)
+    """
+
+    shift: Array
+    scale: Array
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        return (x - self.shift) / self.scale, -jnp.log(self.scale).sum()
+
+    def inverse(self, y: Array) -> tuple[Array, Array]:
+        return y * self.scale + self.shift, jnp.log(self.scale).sum()
+
+
+class Spline(eqx.Module):
+    """Monotone rational-quadratic spline in each coordinate, continued by straight lines.
+
+    Between knots (x₀, y₀) and (x₁, y₁) with derivatives d₀ and d₁, with ξ = (x − x₀)/(x₁ − x₀) and the
+    secant s = (y₁ − y₀)/(x₁ − x₀),
+
+        y = y₀ + (y₁ − y₀) (s ξ² + d₀ ξ(1−ξ)) / (s + (d₀ + d₁ − 2s) ξ(1−ξ)).
+
+    Beyond the outer knots y goes on with the outer derivatives, so that map and derivative are
+    continuous on the whole line.
+
+    Parameters
+    ----------
+    x, y, derivatives : Array, shape (K+1, D)
+        Knots of K bins, increasing along the first axis, and the positive derivatives there.
+
+    References
+    ----------
+    Gregory and Delbourgo, "Piecewise rational quadratic interpolation to monotonic data", IMA Journal
+    of Numerical Analysis 2 (1982). Durkan et al., "Neural spline flows", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> knots = jnp.array([[-1.0], [1.0]])
+    >>> spline = Spline(knots, 3 * knots, jnp.full((2, 1), 3.0))
+    >>> spline.forward(jnp.array([2.0]))[0].tolist(), spline.inverse(jnp.array([6.0]))[0].tolist()
+    ([6.0], [2.0])
+    """
+
+    x: Array
+    y: Array
+    derivatives: Array
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        inside = jnp.clip(x, self.x[0], self.x[-1])
+        x0, y0, width, height, d0, d1 = self._bin_of(inside, self.x)
+        secant = height / width
+        xi = (inside - x0) / width
+        rest, mixed = 1 - xi, xi * (1 - xi)
+        denominator = secant + (d0 + d1 - 2 * secant) * mixed
+        y = y0 + height * (secant * xi**2 + d0 * mixed) / denominator
+        log_slope = _log_slope(secant, d0, d1, xi, rest, denominator)
+        return y + self._outer_derivative(x, self.x) * (x - inside), log_slope.sum()
+
+    def inverse(self, y: Array) -> tuple[Array, Array]:
+        inside = jnp.clip(y, self.y[0], self.y[-1])
+        x0, y0, width, height, d0, d1 = self._bin_of(inside, self.y)
+        secant = height / width
+        eta = (inside - y0) / height
+        xi, rest = _solve(secant, d0, d1, eta)
+        denominator = secant + (d0 + d1 - 2 * secant) * xi * rest
+        log_slope = _log_slope(secant, d0, d1, xi, rest, denominator)
+        outside = (y - inside) / self._outer_derivative(y, self.y)
+        return x0 + width * xi + outside, -log_slope.sum()
+
+    def _bin_of(self, value: Array, knots: Array) -> tuple[Array, ...]:
+        """Left knot, width, height and both derivatives of the bin that holds each value, (D,) each."""
+        # A chain of selects, which the compiler fuses with the formula that follows: faster on the CPU
+        # than a search with gathers for up to some 64 bins, and as fast as a gather.
+        tables = (self.x, self.y, self.derivatives)
+        low, high = [table[0] for table in tables], [table[1] for table in tables]
+        for k in range(1, self.x.shape[0] - 1):
+            beyond = value >= knots[k]
+            low = [jnp.where(beyond, table[k], a) for table, a in zip(tables, low, strict=True)]
+            high = [jnp.where(beyond, table[k + 1], a) for table, a in zip(tables, high, strict=True)]
+        (x0, y0, d0), (x1, y1, d1) = low, high
+        return x0, y0, x1 - x0, y1 - y0, d0, d1
+
+    def _outer_derivative(self, value: Array, knots: Array) -> Array:
+        return jnp.where(value < knots[0], self.derivatives[0], self.derivatives[-1])
+
+
+def _log_slope(secant: Array, d0: Array, d1: Array, xi: Array, rest: Array, denominator: Array) -> Array:
+    numerator = d1 * xi**2 + 2 * secant * xi * rest + d0 * rest**2
+    return jnp.log(numerator * (secant / denominator) ** 2)
+
+
+def _solve(secant: Array, d0: Array, d1: Array, eta: Array) -> tuple[Array, Array]:
+    """Position ξ in its bin of the point at height η, and 1 − ξ.
+
+    The quadratic's discriminant b² − 4ac is (d₀(1−η) − d₁η)² + 4 s² η(1−η), a sum of squares that never
+    goes below zero. Each root is taken in the form that adds numbers of one sign.
+    """
+    rest = 1 - eta
+    v = d0 * rest - d1 * eta
+    root = jnp.sqrt(v**2 + 4 * secant**2 * eta * rest)
+    left = v >= 0
+    # Where a form is not used its denominator may vanish: it is set to one there, or its gradient,
+    # multiplied by zero, would be NaN.
+    from_left = 2 * secant * eta / jnp.where(left, v + 2 * secant * eta + root, 1)
+    from_right = 2 * secant * rest / jnp.where(left, 1, -v + 2 * secant * rest + root)
+    return jnp.where(left, from_left, 1 - from_right), jnp.where(left, 1 - from_left, from_right)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Standardise each coordinate to mean 0 and variance 1: all a Gaussian needs.
+
+    Examples
+    --------
+    >>> import jax
+    >>> affine = Moments().fit(jax.random.key(0), jnp.array([[1.0], [3.0]]))
+    >>> affine.shift.tolist(), affine.scale.tolist()
+    ([2.0], [1.0])
+    """
+
+    def fit(self, key: Array, x: Array) -> Affine:
+        """Fit to the rows of x (N, D); the key is not used."""
+        return Affine(x.mean(0), jnp.maximum(x.std(0), _least_width(x)))
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """Match quantiles to those of a standard normal with a rational-quadratic spline.
+
+    Knots lie at equal steps of the normal coordinate, the outermost with 10 rows beyond them. Inner
+    derivatives are weighted geometric means of the adjacent secants (always monotone). A tail has the
+    slope between the outer knots, or a flatter one where the rows beyond ask for it: never steeper, or
+    layer after layer would throw an outlier further out. Tied values give a steep bin, never an
+    infinite one.
+
+    Parameters
+    ----------
+    n_bins : int
+        Bins K of the spline, at least 1; fewer are used when N < 5 K.
+
+    Raises
+    ------
+    InputError
+        If ``n_bins`` is below 1.
+
+    References
+    ----------
+    Delbourgo and Gregory, "The determination of derivative parameters for a monotonic rational
+    quadratic interpolant", IMA Journal of Numerical Analysis 5 (1985), for the derivatives.
+
+    Examples
+    --------
+    >>> import jax
+    >>> x = jnp.exp(jax.random.normal(jax.random.key(0), (1000, 1)))
+    >>> spline = Quantiles(n_bins=16).fit(jax.random.key(1), x)
+    >>> y, _ = jax.vmap(spline.forward)(x)
+    >>> abs(float(y.mean())) < 0.01, abs(float(y.std()) - 1) < 0.01
+    (True, True)
+    """
+
+    n_bins: int = 32
+
+    def __post_init__(self) -> None:
+        if self.n_bins < 1:
+            raise InputError(f"n_bins is {self.n_bins}: a spline needs at least 1 bin")
+
+    def fit(self, key: Array, x: Array) -> Spline:
+        """Fit to the rows of x (N, D); the key is not used."""
+        n = x.shape[0]
+        ordered = _sort_columns(x)
+        heights = _normal_levels(n, self.n_bins)
+        ranks = n * np.array([NormalDist().cdf(height) for height in heights]) - 0.5
+        knots = _spread(_at_ranks(ordered, ranks), _least_width(x))
+        y = jnp.broadcast_to(jnp.asarray(heights, x.dtype)[:, None], knots.shape)
+        widths = jnp.diff(knots, axis=0)
+        n_tail = int(ranks[0]) + 1
+        steepest = (y[-1:] - y[:1]) / (knots[-1:] - knots[:1])
+        lower = _tail_slope(knots[:1] - ordered[:n_tail], heights[-1], steepest)
+        upper = _tail_slope(ordered[-n_tail:] - knots[-1:], heights[-1], steepest)
+        inner = _inner_derivatives(widths, jnp.diff(y, axis=0) / widths)
+        return Spline(knots, y, jnp.concatenate([lower, inner, upper]))
+
+
+def _normal_levels(n_rows: int, n_bins: int) -> np.ndarray:
+    """Knot heights in normal coordinates, K+1 in equal steps, few enough for the rows at hand."""
+    n_bins = max(1, min(n_bins, n_rows // _ROWS_PER_BIN))
+    highest = NormalDist().inv_cdf(1 - min(0.25, _TAIL_ROWS / n_rows))
+    return np.linspace(-highest, highest, n_bins + 1)
+
+
+def _sort_columns(x: Array) -> Array:
+    # Sorting the floats' order-preserving integer images is six times faster in XLA on the CPU, whose
+    # float comparison is a call that takes care of NaN.
+    integer = jnp.int32 if x.dtype == jnp.float32 else jnp.int64
+    low_bits = jnp.iinfo(integer).max
+
+    def flip_negative(bits: Array) -> Array:
+        return jnp.where(bits < 0, bits ^ low_bits, bits)
+
+    keys = flip_negative(lax.bitcast_convert_type(x.T, integer))
+    return lax.bitcast_convert_type(flip_negative(lax.sort(keys, is_stable=False)), x.dtype).T
+
+
+def _at_ranks(ordered: Array, ranks: np.ndarray) -> Array:
+    """Rows at fractional ranks, linear between neighbours; rank (i − ½) of N is the level i/N (Hazen)."""
+    below = np.clip(ranks.astype(int), 0, ordered.shape[0] - 2)
+    share = jnp.asarray(ranks - below, ordered.dtype)[:, None]
+    return ordered[below] * (1 - share) + ordered[below + 1] * share
+
+
+def _least_width(x: Array) -> Array:
+    """Width (D,) below which the dtype cannot tell values of x (N, D) apart."""
+    resolution = 8 * jnp.finfo(x.dtype).eps * jnp.abs(x).max(0)
+    # the fourth root leaves room for the squares and products of the slopes of bins so narrow
+    return jnp.maximum(resolution, jnp.finfo(x.dtype).tiny ** 0.25)
+
+
+def _spread(knots: Array, least: Array) -> Array:
+    """Push knots apart until each bin has at least the least width."""
+    least = jnp.maximum(least, _NARROWEST_BIN * (knots[-1] - knots[0]))
+    offsets = jnp.arange(knots.shape[0], dtype=knots.dtype)[:, None] * least[None]
+    return lax.cummax(knots - offsets) + offsets
+
+
+def _inner_derivatives(widths: Array, secants: Array) -> Array:
+    left_share = widths[1:] / (widths[1:] + widths[:-1])
+    log_secants = jnp.log(secants)
+    return jnp.exp(left_share * log_secants[:-1] + (1 - left_share) * log_secants[1:])
+
+
+def _tail_slope(beyond: Array, height: float, steepest: Array) -> Array:
+    """Slope of a linear tail from the distances beyond its knot, (n, D) → (1, D).
+
+    The likelihood Σ log s − ½ (height + s u)² of the distances u is greatest at the root of
+    n − s·height·Σu − s² Σu² = 0. It replaces the steepest slope where it is flatter beyond doubt.
+    """
+    n, first, second = beyond.shape[0], beyond.sum(0), (beyond**2).sum(0)
+    half = height * first
+    tiny = jnp.finfo(beyond.dtype).tiny
+    likeliest = 2 * n / (half + jnp.sqrt(half**2 + 4 * n * second) + tiny)
+    return jnp.clip(_TAIL_DOUBT * likeliest[None], _FLATTEST_TAIL * steepest, steepest)
