@@ -1,0 +1,31 @@
+"""Sources of data cut to a dimension."""
+
+from gscale.data.gaussian import (
+    AR1,
+    Covariance,
+    Equicorrelated,
+    Gaussian,
+    NearIdentity,
+    PowerLaw,
+    Spiked,
+    Wishart,
+)
+from gscale.data.images import Digits, Patches
+from gscale.data.source import Rows, Source, check_dim, check_rows
+
+__all__ = [
+    "AR1",
+    "Covariance",
+    "Digits",
+    "Equicorrelated",
+    "Gaussian",
+    "NearIdentity",
+    "Patches",
+    "PowerLaw",
+    "Rows",
+    "Source",
+    "Spiked",
+    "Wishart",
+    "check_dim",
+    "check_rows",
+]

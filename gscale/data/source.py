@@ -1,0 +1,87 @@
+"""What a data set is to the rest of gscale, and the checks every row passes before a fit."""
+
+from typing import NamedTuple, Protocol
+
+import jax
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike, DTypeLike
+
+from gscale.errors import InputError
+
+
+class Rows(NamedTuple):
+    """Training rows (N, D), test rows (M, D) and the exact log-density of each where it is known.
+
+    Log-densities, (N,) and (M,) in nats, turn the negative log-likelihood into a true KL.
+    """
+
+    train: Array | np.ndarray
+    test: Array | np.ndarray
+    log_prob_train: Array | np.ndarray | None = None
+    log_prob_test: Array | np.ndarray | None = None
+
+
+class Source(Protocol):
+    """A data set that can be cut to a dimension: a frozen dataclass without arrays."""
+
+    @property
+    def max_dim(self) -> int | None:
+        """Largest D, None where there is no limit."""
+        ...
+
+    def check(self, dim: int, n_train: int, n_test: int) -> None:
+        """Raise InputError where such rows cannot be had, naming the value and the limit."""
+        ...
+
+    def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
+        """Draw rows; train and test share nothing."""
+        ...
+
+
+def check_dim(source: Source, dim: int) -> None:
+    """Refuse a dimension outside 1 … ``source.max_dim``."""
+    if dim < 1:
+        raise InputError(f"dim is {dim}: a dimension is at least 1")
+    if source.max_dim is not None and dim > source.max_dim:
+        raise InputError(f"dim is {dim}: the largest of {source!r} is {source.max_dim}")
+
+
+def check_square(source: Source, dim: int) -> int:
+    """Side k of an image of D = k² pixels; refuse a D that is no square."""
+    check_dim(source, dim)
+    side = int(dim**0.5 + 0.5)
+    if side * side != dim:
+        raise InputError(
+            f"dim is {dim}: {source!r} has k×k pixels, so D is a square: try {side**2} or {(side + 1) ** 2}"
+        )
+    return side
+
+
+def check_rows(x: ArrayLike, name: str) -> None:
+    """Refuse fewer than 2 rows, NaN, infinity and constant columns in x (N, D)."""
+    if isinstance(x, jax.core.Tracer):
+        return  # inside a transformation there are no values to look at
+    x = np.asarray(x)
+    if x.ndim != 2:
+        raise InputError(f"{name} has shape {x.shape}: rows and columns (N, D) are needed")
+    if x.shape[0] < 2:
+        raise InputError(f"{name} has {x.shape[0]} row(s): at least 2 are needed")
+    check_finite(x, name)
+    constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
+    if constant.size:
+        raise InputError(
+            f"{name}: column {constant[0]} has no variance (every row is {x[0, constant[0]]:g}): drop it"
+        )
+
+
+def check_finite(x: ArrayLike, name: str) -> None:
+    """Refuse NaN and infinity in x (N, D)."""
+    x = np.asarray(x)
+    finite = np.isfinite(x)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise InputError(
+            f"{name}: there is {x[row, column]} in row {row}, column {column}; "
+            "every value must be finite: drop or fill such rows first"
+        )
