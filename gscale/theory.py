@@ -1,0 +1,128 @@
+"""What must come out: exact losses on Gaussians, computed on covariances alone, in float64."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class RotatingSpec(Protocol):
+    """A spec whose layers have a ``rotation`` and then, on a Gaussian, standardise each coordinate."""
+
+    def fit(self, key: Array, x: Array) -> Any:
+        """Fit a layer to the rows of x (N, D)."""
+        ...
+
+
+def in_float64(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Compute in float64 whatever the process has enabled."""
+
+    @wraps(function)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with jax.enable_x64(True):
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+@in_float64
+def population_losses(key: Array, covariance: Array, spec: RotatingSpec, n_layers: int) -> Array:
+    """Exact loss of Gaussianization on N(0, Σ) with 0, 1, …, L layers: no samples, no sampling noise.
+
+    One layer maps E = Σ − I to S (I + Q E Qᵀ) S − I, with S standardising the diagonal, and lowers the
+    loss ℒ = −½ log det Σ by the gain g = −½ Σ_i log (Q Σ Qᵀ)_ii. Because E and not Σ is carried, and
+    losses are sums of later gains, every loss is exact to rounding relative to itself, however small.
+
+    Parameters
+    ----------
+    key : Array
+        Random key; the layers draw from it as ``fit_layerwise`` does.
+    covariance : Array, shape (D, D)
+        Σ, positive definite. It is brought to a unit diagonal first, as by a marginal in front.
+    spec : RotatingSpec
+        The layer. Its rotation is fitted to 2D points whose mean is zero and whose covariance is Σ
+        exactly, so a rotation that looks at more than two moments sees those points' structure.
+    n_layers : int
+        Number of layers L.
+
+    Returns
+    -------
+    Array, shape (L + 1,), float64
+        KL to N(0, I) in nats.
+
+    References
+    ----------
+    Draxler et al., "On the convergence rate of Gaussianization with random rotations", ICML 2023,
+    for the setting; the recursion in E is derived here.
+
+    Examples
+    --------
+    >>> from gscale import Haar, LayerSpec, Moments
+    >>> covariance = jnp.array([[1.0, 0.6], [0.6, 1.0]])
+    >>> losses = population_losses(jax.random.key(0), covariance, LayerSpec(Haar(), Moments()), 3)
+    >>> losses.shape, round(float(losses[0]), 4), bool((losses[1:] < losses[:-1]).all())
+    ((4,), 0.2231, True)
+    """
+    return _population_losses(key, jnp.asarray(covariance, float), spec, n_layers)
+
+
+@eqx.filter_jit
+def _population_losses(key: Array, covariance: Array, spec: RotatingSpec, n_layers: int) -> Array:
+    def step(carried: Array, index: Array) -> tuple[Array, Array]:
+        return whiten_layer(key, carried, spec, index)
+
+    end, gains = lax.scan(step, deviation(covariance), jnp.arange(n_layers))
+    return losses_from_gains(gains, remaining_loss(end))
+
+
+def deviation(covariance: Array) -> Array:
+    """E = Σ − I (D, D) after Σ (D, D) is brought to a unit diagonal."""
+    return standardise(covariance - jnp.eye(covariance.shape[-1]))
+
+
+def whiten_layer(key: Array, carried: Array, spec: RotatingSpec, index: Array) -> tuple[Array, Array]:
+    """One layer on E = Σ − I (D, D): the next E, and the gain () in nats."""
+    layer = spec.fit(jax.random.fold_in(key, index + 1), sigma_points(carried))
+    rotate = jax.vmap(lambda x: layer.rotation.forward(x)[0])
+    rotated = rotate(rotate(carried).T)
+    gain = -0.5 * log1p_less_x(jnp.diagonal(rotated)).sum()  # the trace of E is zero
+    return standardise(rotated), gain
+
+
+def remaining_loss(carried: Array) -> Array:
+    """ℒ = −½ log det(I + E) () in nats, for E (D, D) of zero trace, exact relative to itself."""
+    return -0.5 * log1p_less_x(jnp.linalg.eigvalsh(carried)).sum()
+
+
+def losses_from_gains(gains: Array, last: Array) -> Array:
+    """Losses (L+1, …) from the gains (L, …) of the layers and the loss (…) behind the last."""
+    return jnp.concatenate([gains, last[None]])[::-1].cumsum(0)[::-1]
+
+
+def sigma_points(carried: Array) -> Array:
+    """Rows (2D, D) with mean 0 and covariance I + E exactly."""
+    dim = carried.shape[-1]
+    root = jnp.linalg.cholesky(carried + jnp.eye(dim, dtype=carried.dtype)) * dim**0.5
+    return jnp.concatenate([root.T, -root.T])
+
+
+def standardise(carried: Array) -> Array:
+    """E of S (I + E) S with S bringing the diagonal to one; small E keep their relative precision."""
+    scale = lax.rsqrt(1 + jnp.diagonal(carried))
+    scaled = carried * (scale[:, None] * scale[None])
+    return jnp.where(jnp.eye(carried.shape[-1], dtype=bool), 0, (scaled + scaled.T) / 2)
+
+
+def log1p_less_x(x: Array) -> Array:
+    """log(1 + x) − x without cancellation near zero."""
+    small = jnp.abs(x) < 0.02
+    near = jnp.where(small, x, 0)
+    series = near**2 * jnp.polyval(jnp.array([(-1) ** (k + 1) / k for k in range(9, 1, -1)], x.dtype), near)
+    return jnp.where(small, series, jnp.log1p(x) - x)
