@@ -1,0 +1,1 @@
+"""Measuring: what to run, one cell run, the tables, the slopes."""

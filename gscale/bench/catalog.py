@@ -1,0 +1,62 @@
+"""Finding sweeps: those that come with gscale, and the user's own files."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from gscale.bench.sweep import Sweep
+from gscale.errors import InputError
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def shipped() -> dict[str, Path]:
+    """The sweeps that come with gscale, by name."""
+    # An installed wheel carries them inside the package, a checkout beside it.
+    for folder in (_PACKAGE / "benchmarks", _PACKAGE.parent / "benchmarks"):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
+    return {}
+
+
+def load(name_or_file: str) -> Sweep:
+    """The sweep of that name, or the one called SWEEP in a Python file.
+
+    Raises
+    ------
+    InputError
+        If there is no such sweep or file, or the file cannot be run or defines no SWEEP.
+    """
+    if not name_or_file.endswith(".py"):
+        known = shipped()
+        if name_or_file not in known:
+            names = ", ".join(known)
+            raise InputError(
+                f"there is no sweep {name_or_file!r}: take one of {names}, or a file such as my_sweep.py"
+            )
+        return _sweep_in(known[name_or_file])
+    path = Path(name_or_file)
+    if not path.is_file():
+        raise InputError(f"there is no file {name_or_file}")
+    return _sweep_in(path)
+
+
+def _sweep_in(path: Path) -> Sweep:
+    name = f"gscale_sweep_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # the name ends in .py
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+    sweep = getattr(module, "SWEEP", None)
+    if not isinstance(sweep, Sweep):
+        raise InputError(
+            f"{path} defines no SWEEP: end it with SWEEP = Sweep(name=..., about=..., profiles=...)"
+        )
+    return sweep

@@ -1,0 +1,167 @@
+"""Figures from tables: the loss curves of a sweep, and its layers against D."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy.stats import t as student_t
+
+from gscale.bench.scaling import (
+    Curve,
+    Slope,
+    break_even,
+    curves,
+    expected_losses,
+    missed_text,
+    predict,
+    slopes,
+)
+from gscale.bench.store import short
+from gscale.errors import InputError
+
+_ROW = ["dataset", "rotation", "marginal"]
+_LINES = {"test": "-", "train": "--", "exact": ":"}
+_COUNTS = {"tail": "layers per e-fold, once the decay is geometric", "e": "layers to lower the loss e-fold"}
+_SHOWN = 1e-4  # of the first loss; exact curves go on far below
+
+
+def plot_sweeps(table: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> list[Path]:
+    """Draw one figure a sweep into a folder, as PNG and SVG, and return the paths of the PNGs.
+
+    ``about`` has a line on each sweep, where there is one, for its title.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for sweep, rows in table.groupby("sweep"):
+            figure = draw_sweep(rows, about.get(str(sweep), str(sweep)))
+            paths.append(folder / f"{sweep}.png")
+            figure.savefig(paths[-1], dpi=120)
+            figure.savefig(paths[-1].with_suffix(".svg"))
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}") from None
+    return paths
+
+
+def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
+    """Draw one sweep: a row for each kind of data and layer; left its loss curves, right layers against D."""
+    groups = list(table.groupby(_ROW))
+    with (
+        sns.axes_style("whitegrid"),
+        sns.plotting_context("notebook"),
+        mpl.rc_context({"svg.hashsalt": "gscale"}),
+    ):
+        figure = Figure(figsize=(14, 5 * len(groups) + 0.5), layout="constrained")
+        panels = figure.subplots(len(groups), 2, squeeze=False)
+        for (left, right), ((dataset, rotation, marginal), rows) in zip(panels, groups, strict=True):
+            left.set_title(f"{short(dataset)}: layers of {short(rotation)} + {short(marginal)}")
+            _draw_losses(left, list(curves(rows)))
+            _draw_layers(right, slopes(rows))
+        figure.suptitle(title, fontweight="bold")
+    return figure
+
+
+def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:
+    relative = drawn[0].setting["metric"] != "kl"
+    dims = sorted({curve.dim for curve in drawn})
+    colours = dict(zip(dims, sns.color_palette("viridis_r", len(dims)), strict=True))
+    kinds: set[str] = set()
+    for dim in dims:
+        means = _mean_curves([curve for curve in drawn if curve.dim == dim], relative)
+        kinds |= means.keys()
+        for kind, mean in means.items():
+            axes.plot(np.arange(1, len(mean)), mean[1:], _LINES[kind], color=colours[dim])
+        _draw_expected(axes, means, [c for c in drawn if c.dim == dim and not c.exact], colours[dim])
+    _scale_losses(axes, drawn, relative)
+    handles = [Line2D([], [], color=colour, label=f"D = {dim}") for dim, colour in colours.items()]
+    handles += [Line2D([], [], color="0.3", ls=_LINES[kind], label=kind) for kind in _LINES if kind in kinds]
+    if kinds == set(_LINES):
+        handles.append(
+            Line2D([], [], color="0.3", marker="v", ls="", label="next layer costs more than it gains")
+        )
+        handles.append(Line2D([], [], color="0.6", lw=4, alpha=0.5, label="theory for test and train"))
+    axes.legend(handles=handles, fontsize="x-small", ncols=2 if len(handles) > 9 else 1)
+
+
+def _mean_curves(drawn: list[Curve], relative: bool) -> dict[str, np.ndarray]:
+    """Means over seeds of the curves of one D, by kind; as shares of the first excess where relative."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for curve in drawn:
+        unit = curve.excess[0] if relative else 1.0
+        parts.setdefault("exact" if curve.exact else "test", []).append(curve.excess / unit)
+        if curve.excess_train is not None:
+            parts.setdefault("train", []).append(curve.excess_train / unit)
+    return {kind: np.mean([c[: min(map(len, found))] for c in found], 0) for kind, found in parts.items()}
+
+
+def _draw_expected(axes: Axes, means: dict[str, np.ndarray], sampled: list[Curve], colour: object) -> None:
+    if "exact" not in means or not sampled:
+        return
+    setting, dim = sampled[0].setting, sampled[0].dim
+    if (setting["rotation"], setting["marginal"]) != ("Haar()", "Moments()"):
+        return
+    n_samples = int(setting["n_samples"])  # type: ignore[call-overload]
+    for expected in expected_losses(means["exact"], dim, n_samples):
+        axes.plot(np.arange(1, len(expected)), expected[1:], color=colour, lw=4, alpha=0.35)
+    layer = break_even(means["exact"], dim, n_samples)
+    axes.plot(layer, means["test"][layer], "v", color=colour, markersize=9, markeredgecolor="black")
+
+
+def _scale_losses(axes: Axes, drawn: list[Curve], relative: bool) -> None:
+    axes.set_xscale("log")
+    axes.set_xlabel("layers")
+    axes.set_ylabel("KL to the normal distribution (nats)")
+    if relative:
+        axes.set_ylim(-0.3, 1.03)
+        axes.set_ylabel("share left of the loss that can be removed")
+    elif all(curve.exact for curve in drawn):
+        first = [curve.excess[0] for curve in drawn if curve.excess[0] > 0] or [1.0]
+        axes.set_yscale("log")
+        axes.set_ylim(min(first) * _SHOWN, max(first) * 2)
+    else:
+        axes.set_yscale("symlog", linthresh=1e-2)
+
+
+def _draw_layers(axes: Axes, found: list[Slope]) -> None:
+    for slope, colour in zip(found, sns.color_palette("deep", len(found)), strict=True):
+        counts = {dim: n[~np.isnan(n)] for dim, n in slope.layers.items() if not np.isnan(n).all()}
+        dims, means = np.array(list(counts), float), np.array([n.mean() for n in counts.values()])
+        errors = [_half_width(n) for n in counts.values()]
+        axes.errorbar(dims, means, errors, fmt="o", color=colour, capsize=3, label=_label(slope))
+        if len(counts) > 1:
+            span = np.geomspace(dims.min(), dims.max(), 100)
+            axes.plot(span, predict(slope.fit.law or "linear", dims, means, span), color=colour)
+    if any(slope.theory is not None for slope in found):
+        span = np.array(axes.get_xlim()).clip(1)
+        axes.plot(span, (span + 1) / 2, "--", color="0.2", lw=1, label="theory for the tail: (D + 1)/2")
+    axes.set_title("How many layers, as the dimension grows?")
+    axes.set_xlabel("dimension D")
+    axes.set_ylabel("layers")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize="x-small")
+
+
+def _label(slope: Slope) -> str:
+    count = _COUNTS.get(slope.target, f"layers to lower the loss by {slope.target}")
+    what = "exact" if slope.setting["training"] == "Population()" else f"N = {slope.setting['n_samples']:.0f}"
+    missed = f"\nnot reached: {missed_text(slope)}" if slope.missed else ""
+    law = f"; law: {slope.fit.law}" if slope.fit.law else ""
+    return f"{count} ({what}):\n{slope.fit.slope} for each dimension{law}{missed}"
+
+
+def _half_width(counts: np.ndarray) -> float:
+    """Half of a mean's 95 % interval; 0 where one seed gives none."""
+    n = len(counts)
+    return 0.0 if n < 2 else float(student_t.ppf(0.975, n - 1) * counts.std(ddof=1) / math.sqrt(n))

@@ -1,0 +1,151 @@
+"""Tables on disk: one parquet file a cell, whole or absent, all of one schema."""
+
+import io
+import json
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gscale.errors import InputError
+
+SCHEMA_VERSION = 1
+
+SCHEMA = pa.schema(
+    [
+        pa.field("schema", pa.int32(), nullable=False),
+        pa.field("sweep", pa.string(), nullable=False),
+        pa.field("cell_id", pa.string(), nullable=False),
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("dim", pa.int64(), nullable=False),
+        pa.field("n_samples", pa.int64()),  # null: the population, infinitely many
+        pa.field("rotation", pa.string(), nullable=False),
+        pa.field("marginal", pa.string(), nullable=False),
+        pa.field("coupling", pa.string()),  # null: the layer is no coupling
+        pa.field("training", pa.string(), nullable=False),
+        pa.field("dtype", pa.string(), nullable=False),
+        pa.field("n_layers", pa.int64(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),  # kl: floor 0; nll: floor unknown
+        pa.field("loss_train", pa.float64()),  # nats; null for the population
+        pa.field("loss_test", pa.float64(), nullable=False),  # nats
+        pa.field("seconds", pa.float64(), nullable=False),  # to this depth, a seed's share of its batch
+        pa.field("seconds_compile", pa.float64(), nullable=False),  # not part of seconds
+        pa.field("device", pa.string(), nullable=False),
+        pa.field("jax", pa.string(), nullable=False),
+        pa.field("gscale", pa.string(), nullable=False),
+        pa.field("commit", pa.string()),
+        pa.field("created", pa.timestamp("us", tz="UTC"), nullable=False),
+    ],
+    metadata={"gscale_schema": str(SCHEMA_VERSION)},
+)
+
+
+def short(setting: object) -> str:
+    """A setting as kept in a table, without parameter names and empty parentheses, for people.
+
+    Examples
+    --------
+    >>> short("Gaussian(covariance=Wishart(ratio=2.0))"), short("Haar()")
+    ('Gaussian(Wishart(2.0))', 'Haar')
+    """
+    return re.sub(r"\w+=", "", str(setting)).replace("()", "")
+
+
+def cell_path(folder: Path, cell_id: str) -> Path:
+    return folder / f"{cell_id}.parquet"
+
+
+def failure_path(folder: Path, cell_id: str) -> Path:
+    return folder / f"{cell_id}.failed.json"
+
+
+def prepare(folder: Path) -> None:
+    """Make a results folder, check that it can be written and that what it holds is ours.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, or holds a corrupt or foreign table or one of another schema.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}.tmp"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
+        ) from None
+    for path in folder.glob("*.parquet"):
+        _check(path)
+
+
+def write_cell(folder: Path, cell_id: str, rows: pd.DataFrame) -> Path:
+    """Write a finished cell under another name, then rename it: a reader sees all of it or nothing."""
+    table = pa.Table.from_pandas(rows, schema=SCHEMA, preserve_index=False)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    _write_whole(cell_path(folder, cell_id), buffer.getvalue())
+    failure_path(folder, cell_id).unlink(missing_ok=True)
+    return cell_path(folder, cell_id)
+
+
+def write_failure(folder: Path, cell_id: str, record: dict[str, str]) -> Path:
+    """Write why a cell failed; it is no result, and the next run tries the cell again."""
+    _write_whole(failure_path(folder, cell_id), json.dumps(record, indent=2).encode())
+    return failure_path(folder, cell_id)
+
+
+def read_tables(folder: Path) -> pd.DataFrame:
+    """Read all cells in a folder, or in the folders right below it, as one table.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, no table in it, or one that is corrupt, foreign or of another schema.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: give a results folder, such as results")
+    paths = sorted(folder.glob("*.parquet")) or sorted(folder.glob("*/*.parquet"))
+    if not paths:
+        raise InputError(f"{folder} holds no results: make some with gscale run")
+    for path in paths:
+        _check(path)
+    tables = [pq.read_table(path, schema=SCHEMA) for path in paths]
+    return pa.concat_tables(tables).to_pandas()
+
+
+def read_failures(folder: Path) -> list[dict[str, str]]:
+    """The failure records in a folder, or in the folders right below it."""
+    paths = sorted(folder.glob("*.failed.json")) or sorted(folder.glob("*/*.failed.json"))
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def _check(path: Path) -> None:
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} is not a readable parquet file ({reason}): move or delete it") from None
+    version = (schema.metadata or {}).get(b"gscale_schema")
+    if version is None:
+        raise InputError(f"{path} is not a gscale table: move it out of the results folder")
+    if version != str(SCHEMA_VERSION).encode():
+        raise InputError(
+            f"{path} has schema {version.decode()}, this gscale reads {SCHEMA_VERSION}: use another folder"
+        )
+    if not schema.equals(SCHEMA):
+        raise InputError(f"{path} does not have the columns of schema {SCHEMA_VERSION}: move or delete it")
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

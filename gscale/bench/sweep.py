@@ -1,0 +1,194 @@
+"""What to run: a cell is one setting, a grid spans cells, a sweep names them by profile."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Literal
+
+from gscale.bench.store import SCHEMA_VERSION, short
+from gscale.data.source import Source
+from gscale.errors import InputError
+from gscale.flow import LayerSpec, Spec
+
+Profile = Literal["ci", "quick", "full"]
+DType = Literal["float32", "float64"]
+
+
+@dataclass(frozen=True)
+class Layerwise:
+    """Layers fitted one by one to samples, without a loss; ``first`` is a marginal in front of them."""
+
+    first: Spec | None = None
+
+
+@dataclass(frozen=True)
+class Population:
+    """Exact losses on covariances alone, as with infinitely many samples; Gaussian data only."""
+
+
+Training = Layerwise | Population
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One setting: everything a loss curve depends on.
+
+    Parameters
+    ----------
+    dataset : Source
+        Where the rows come from.
+    dim : int
+        Dimension D.
+    layer : LayerSpec
+        What a layer is made of.
+    training : Layerwise or Population
+        How layers are fitted.
+    n_layers : int
+        Depth L: losses are measured with 0 … L layers.
+    seeds : tuple of int
+        One curve each, all in one batch.
+    n_samples, n_test : int or None
+        Rows N to fit and to test on; None for `Population`.
+    dtype : str
+        "float32" or "float64".
+
+    Raises
+    ------
+    InputError
+        If the setting is impossible: the data set has too few features or rows, N < 2, no seed.
+    """
+
+    dataset: Source
+    dim: int
+    layer: LayerSpec
+    training: Training
+    n_layers: int
+    seeds: tuple[int, ...]
+    n_samples: int | None
+    n_test: int | None
+    dtype: DType
+
+    def __post_init__(self) -> None:
+        if self.n_layers < 1:
+            raise InputError(f"n_layers is {self.n_layers}: a curve needs at least 1 layer")
+        if not self.seeds:
+            raise InputError("there are 0 seeds: at least 1 is needed")
+        if self.dtype not in ("float32", "float64"):
+            raise InputError(f"dtype is {self.dtype!r}: it is 'float32' or 'float64'")
+        if " at 0x" in repr(self):
+            raise InputError(f"{self!r} has a part without a value of its own: make it a frozen dataclass")
+        if isinstance(self.training, Population):
+            self._check_population()
+        else:
+            self._check_sampled()
+
+    def _check_population(self) -> None:
+        if not hasattr(self.dataset, "matrix"):
+            raise InputError(f"{self.dataset!r} has no covariance to compute with: use Layerwise()")
+        if self.n_samples is not None or self.n_test is not None or self.dtype != "float64":
+            raise InputError(
+                "Population() has no samples and computes in float64: n_samples and n_test are None"
+            )
+        self.dataset.check(self.dim, 0, 0)
+
+    def _check_sampled(self) -> None:
+        for name, n in (("n_samples", self.n_samples), ("n_test", self.n_test)):
+            if n is None or n < 2:
+                raise InputError(f"{name} is {n}: at least 2 rows are needed")
+        self.dataset.check(self.dim, self.n_samples or 0, self.n_test or 0)
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of the setting and of the schema its table is written in."""
+        return hashlib.sha256(f"{SCHEMA_VERSION}:{self!r}".encode()).hexdigest()[:16]
+
+    @property
+    def cost(self) -> float:
+        """Rough seconds on one core, to tell how far a run has come."""
+        if isinstance(self.training, Population):
+            layer = 1e-5 + 5e-10 * self.dim**3
+        else:
+            layer = ((self.n_samples or 0) + (self.n_test or 0)) * self.dim * (4e-8 + 1e-10 * self.dim)
+        return layer * self.n_layers * len(self.seeds)
+
+    def __str__(self) -> str:
+        rows = "" if self.n_samples is None else f", N = {self.n_samples}"
+        return f"{short(repr(self.dataset))}, D = {self.dim}{rows}, {short(repr(self.layer.rotation))}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells spanned by data sets, layers and training modes over dimensions.
+
+    ``depth`` and ``n_seeds`` may be functions of D: deeper for larger D, more seeds where they are cheap.
+    """
+
+    datasets: tuple[Source, ...]
+    dims: tuple[int, ...]
+    layers: tuple[LayerSpec, ...]
+    depth: int | Callable[[int], int]
+    n_seeds: int | Callable[[int], int]
+    trainings: tuple[Training, ...] = (Layerwise(),)
+    n_samples: tuple[int | None, ...] = (None,)
+    n_test: int | None = None
+    dtype: DType = "float32"
+
+    def cells(self, dims: tuple[int, ...] | None = None, n_seeds: int | None = None) -> tuple[Cell, ...]:
+        """The cells, with other dimensions or another number of seeds where given."""
+        return tuple(
+            Cell(
+                dataset=dataset,
+                dim=dim,
+                layer=layer,
+                training=training,
+                n_layers=_at(self.depth, dim),
+                seeds=tuple(range(n_seeds or _at(self.n_seeds, dim))),
+                n_samples=n_samples,
+                n_test=self.n_test,
+                dtype=self.dtype,
+            )
+            for dataset, layer, training, n_samples, dim in product(
+                self.datasets, self.layers, self.trainings, self.n_samples, dims or self.dims
+            )
+        )
+
+
+def _at(number: int | Callable[[int], int], dim: int) -> int:
+    return number(dim) if callable(number) else number
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A named experiment: its grids by profile.
+
+    Parameters
+    ----------
+    name : str
+        Name of its results folder.
+    about : str
+        One line: the question it answers.
+    profiles : mapping of str to tuple of Grid
+        What "ci", "quick" and "full" run.
+    """
+
+    name: str
+    about: str
+    profiles: Mapping[Profile, tuple[Grid, ...]]
+
+    def cells(
+        self, profile: Profile, dims: tuple[int, ...] | None = None, n_seeds: int | None = None
+    ) -> tuple[Cell, ...]:
+        """The distinct cells of a profile, in order.
+
+        Raises
+        ------
+        InputError
+            If the sweep lacks the profile, or a cell is impossible.
+        """
+        if profile not in self.profiles:
+            known = ", ".join(self.profiles)
+            raise InputError(f"profile is {profile!r}: sweep {self.name!r} has {known}")
+        cells = [cell for grid in self.profiles[profile] for cell in grid.cells(dims, n_seeds)]
+        return tuple(dict.fromkeys(cells))

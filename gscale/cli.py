@@ -1,0 +1,259 @@
+"""The ``gscale`` command."""
+
+import dataclasses
+import json
+import math
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from gscale.bench import catalog, store
+from gscale.bench.run import run_cell
+from gscale.bench.scaling import Slope, missed_text, slopes
+from gscale.bench.sweep import Cell, Profile, Sweep
+from gscale.errors import InputError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+console = Console(highlight=False)
+
+Folder = Annotated[Path, typer.Argument(help="A results folder, such as results or results/patches.")]
+
+
+@app.callback()
+def describe() -> None:
+    """Measure how many layers an invertible model needs as the dimension D grows."""
+
+
+@app.command("list")
+def list_sweeps() -> None:
+    """List the sweeps that come with gscale."""
+    table = Table("sweep", "cells: ci, quick, full", "about", box=None)
+    for name in catalog.shipped():
+        sweep = catalog.load(name)
+        sizes = ", ".join(str(len(sweep.cells(profile))) for profile in sweep.profiles)
+        table.add_row(name, sizes, sweep.about)
+    console.print(table)
+
+
+@app.command()
+def run(
+    sweeps: Annotated[
+        list[str], typer.Argument(help="Names (see gscale list) or files such as my_sweep.py.")
+    ],
+    dims: Annotated[str | None, typer.Option(help="Other dimensions, such as 4,8,16.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Another number of seeds.")] = None,
+    profile: Annotated[Profile, typer.Option(help="How large.")] = "quick",
+    out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
+) -> None:
+    """Run the cells of sweeps that are not in the results folder yet."""
+    todo = [_plan(name, profile, _parse_dims(dims), seeds, out) for name in sweeps]
+    done = _Count()
+    try:
+        with _progress() as bar:
+            total, n_cells = (
+                sum(cell.cost for _, cells in todo for cell in cells),
+                sum(len(c) for _, c in todo),
+            )
+            task = bar.add_task("", total=total, cells=0, n_cells=n_cells)
+            for sweep, cells in todo:
+                for cell in cells:
+                    _run_one(sweep, cell, out / sweep.name, bar, task, done)
+    except KeyboardInterrupt:
+        console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
+        raise typer.Exit(130) from None
+    console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale plot {out}.")
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def fit(
+    folder: Folder,
+    target: Annotated[
+        list[str] | None, typer.Option(help="tail, e, 10, 100, or a gain such as 2.5nats; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fit layers against D: slopes and exponents with 95 % intervals."""
+    found = slopes(store.read_tables(folder), target or ())
+    failures = store.read_failures(folder)
+    if as_json:
+        print(json.dumps({"slopes": [_record(slope) for slope in found], "failed": failures}, indent=2))
+        return
+    for line in _slope_lines(found):
+        print(line)
+    for failure in failures:
+        console.print(f"[red]failed[/]: {escape(failure['cell'])}: {escape(failure['error'])}")
+
+
+@app.command()
+def plot(folder: Folder) -> None:
+    """Draw the loss curves and the layers against D of every sweep into FOLDER/figures."""
+    from gscale.bench.plot import plot_sweeps  # its libraries take a second to import
+
+    table = store.read_tables(folder)
+    about = {name: catalog.load(name).about for name in catalog.shipped()}
+    for path in plot_sweeps(table, folder / "figures", about):
+        print(path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; an error a user can cause is one line and exit code 2."""
+    try:
+        app(arguments)
+    except InputError as error:
+        print(f"gscale: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@dataclasses.dataclass
+class _Count:
+    run: int = 0
+    there: int = 0
+    failed: int = 0
+
+    def text(self) -> str:
+        return f"{self.run} cells run, {self.there} there already, {self.failed} failed"
+
+
+def _parse_dims(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    dims = []
+    for part in text.split(","):
+        try:
+            dims.append(int(part))
+        except ValueError:
+            raise InputError(
+                f"--dims {text}: {part!r} is no integer; give dimensions such as 4,8,16"
+            ) from None
+    return tuple(dims)
+
+
+def _plan(
+    name: str, profile: Profile, dims: tuple[int, ...] | None, n_seeds: int | None, out: Path
+) -> tuple[Sweep, tuple[Cell, ...]]:
+    if n_seeds is not None and n_seeds < 1:
+        raise InputError(f"--seeds {n_seeds}: at least 1 seed is needed")
+    sweep = catalog.load(name)
+    cells = sweep.cells(profile, dims, n_seeds)
+    store.prepare(out / sweep.name)
+    return sweep, cells
+
+
+def _progress() -> Progress:
+    return Progress(
+        BarColumn(),
+        TextColumn("{task.fields[cells]}/{task.fields[n_cells]} cells"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+    )
+
+
+def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, done: _Count) -> None:
+    begun = time.perf_counter()
+    before = bar.tasks[0].completed
+    bar.update(task, description=f"{sweep.name}: {escape(str(cell))}")
+
+    def tick(layer: int) -> None:
+        bar.update(task, completed=before + cell.cost * layer / cell.n_layers)
+
+    if store.cell_path(folder, cell.id).exists():
+        done.there += 1
+    else:
+        try:
+            store.write_cell(folder, cell.id, run_cell(cell, sweep.name, tick))
+            done.run += 1
+            outcome = f"{time.perf_counter() - begun:.1f} s"
+        except InputError:
+            raise
+        except Exception as error:
+            path = store.write_failure(folder, cell.id, _failure(sweep, cell, error))
+            done.failed += 1
+            outcome = f"[red]failed[/]: {escape(str(error))}; see {path}"
+        bar.console.print(f"{sweep.name}: {escape(str(cell))}: {outcome}", soft_wrap=True)
+    bar.update(task, completed=before + cell.cost, cells=done.run + done.there + done.failed)
+
+
+def _failure(sweep: Sweep, cell: Cell, error: Exception) -> dict[str, str]:
+    return {
+        "sweep": sweep.name,
+        "cell_id": cell.id,
+        "cell": str(cell),
+        "setting": repr(cell),
+        "error": f"{type(error).__name__}: {error}",
+        "traceback": traceback.format_exc(),
+    }
+
+
+_LINE = "  {:<6} {:<22} {:<22} {:<9} {:<7} {}"
+
+
+def _slope_lines(found: list[Slope]) -> Iterator[str]:
+    """The table of slopes, its settings on lines of their own so that it fits 80 columns."""
+    yield _LINE.format("target", "slope [95 %]", "exponent [95 %]", "law", "theory", "not reached")
+    heading = None
+    for slope in found:
+        if heading != (heading := f"{slope.setting['sweep']}: {_setting(slope)}"):
+            yield heading
+        theory = "" if slope.theory is None else f"{slope.theory:g}"
+        fit, missed = slope.fit, missed_text(slope)
+        yield _LINE.format(
+            slope.target, str(fit.slope), str(fit.exponent), fit.law or "", theory, missed
+        ).rstrip()
+
+
+def _setting(slope: Slope) -> str:
+    setting = slope.setting
+    layer = f"{store.short(setting['rotation'])} + {store.short(setting['marginal'])}"
+    n_samples = setting["n_samples"]
+    rows = "exact" if setting["training"] == "Population()" else f"N = {n_samples:.0f}"
+    return f"{store.short(setting['dataset'])}, {layer}, {rows}"
+
+
+def _record(slope: Slope) -> dict[str, Any]:
+    fit = dataclasses.asdict(slope.fit)
+    record = {
+        "setting": slope.setting,
+        "target": slope.target,
+        **fit,
+        "theory": slope.theory,
+        "layers": {dim: counts.tolist() for dim, counts in slope.layers.items()},
+        "missed": slope.missed,
+    }
+    cleaned: dict[str, Any] = _without_nan(record)
+    return cleaned
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: null."""
+    if isinstance(value, dict):
+        return {str(key): _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    return value
+
+
+if __name__ == "__main__":
+    main()

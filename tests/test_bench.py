@@ -1,0 +1,245 @@
+"""Cells, their tables and their figures."""
+
+import dataclasses
+import warnings
+
+import jax
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gscale import Gaussian, Haar, InputError, LayerSpec, Moments, Patches, Quantiles, fit_layerwise
+from gscale.bench import catalog, store
+from gscale.bench.plot import draw_sweep, plot_sweeps
+from gscale.bench.run import run_cell, seed_keys
+from gscale.bench.scaling import curves, expected_losses
+from gscale.bench.sweep import Cell, Grid, Layerwise, Population, Sweep
+from gscale.theory import population_losses
+
+HAAR = LayerSpec(Haar(), Moments())
+
+
+def sampled(**changes):
+    setting = {
+        "dataset": Gaussian(),
+        "dim": 3,
+        "layer": HAAR,
+        "training": Layerwise(),
+        "n_layers": 5,
+        "seeds": (0, 1),
+        "n_samples": 200,
+        "n_test": 100,
+        "dtype": "float32",
+    }
+    return Cell(**{**setting, **changes})
+
+
+def exact(**changes):
+    return sampled(training=Population(), n_samples=None, n_test=None, dtype="float64", **changes)
+
+
+def losses_of(rows, column="loss_test"):
+    return rows.pivot_table(column, "seed", "n_layers", dropna=False).to_numpy()
+
+
+def test_a_layerwise_cell_is_fit_layerwise():
+    cell = sampled(layer=LayerSpec(Haar(), Quantiles(8)), training=Layerwise(first=Moments()))
+    rows = run_cell(cell, "s")
+    data_keys, layers_keys = seed_keys(np.array(cell.seeds, np.uint32))
+    for seed in cell.seeds:
+        data = cell.dataset.sample(data_keys[seed], 3, 200, 100, "float32")
+        _, losses = fit_layerwise(
+            layers_keys[seed], data.train, cell.layer, 5, x_test=data.test, first=cell.training.first
+        )
+        # A float32 batch of seeds is summed in another order than one seed.
+        expected = losses.train + data.log_prob_train.mean(), losses.test + data.log_prob_test.mean()
+        np.testing.assert_allclose(losses_of(rows, "loss_train")[seed], expected[0], atol=1e-4)
+        np.testing.assert_allclose(losses_of(rows)[seed], expected[1], atol=1e-4)
+
+
+def test_a_population_cell_is_population_losses():
+    cell = exact()
+    rows = run_cell(cell, "s")
+    with jax.enable_x64(True):
+        data_keys, layers_keys = seed_keys(np.array(cell.seeds, np.uint32))
+        covariance = cell.dataset.matrix(data_keys[1], 3)
+        expected = np.asarray(population_losses(layers_keys[1], covariance, HAAR, 5))
+    np.testing.assert_allclose(losses_of(rows)[1], expected, rtol=1e-10)
+    assert rows["loss_train"].isna().all()
+
+
+def test_sampled_curves_follow_theory():
+    """Train and test losses are the exact curve plus what N rows cost, to sampling error."""
+    dim, n_samples, seeds = 8, 2_000, tuple(range(24))
+    cell = sampled(dim=dim, n_samples=n_samples, n_test=20_000, n_layers=60, dtype="float64", seeds=seeds)
+    rows = run_cell(cell, "s")
+    population = losses_of(run_cell(exact(dim=dim, n_layers=60, seeds=seeds), "s"))
+    expected_train, expected_test = expected_losses(population.mean(0), dim, n_samples)
+    floor = dim * (dim + 3) / (4 * n_samples)  # 0.011 nats
+    # χ² with D(D+3)/2 = 44 degrees of freedom scatters by √(2/44) = 21 % a seed, 4.4 % over 24.
+    assert abs(losses_of(rows)[:, -1].mean() - expected_test[-1]) < 0.2 * floor
+    assert abs(losses_of(rows, "loss_train")[:, -1].mean() - expected_train[-1]) < 0.2 * floor
+    # On the way down the test rows' own scatter, √(loss/M) nats a seed, comes on top.
+    scatter = 4 * np.sqrt(population.mean(0) / (20_000 * len(seeds))) + 0.25 * floor
+    assert (
+        np.abs(losses_of(rows).mean(0) - expected_test)[1:] < scatter[1:] + 0.03 * population.mean(0)[1:]
+    ).all()
+
+
+def test_the_same_cell_gives_the_same_numbers():
+    for cell in (sampled(), exact()):
+        first, second = (run_cell(cell, "s") for _ in range(2))
+        pd.testing.assert_series_equal(first["loss_test"], second["loss_test"], check_exact=True)
+
+
+def test_one_dimension_works():
+    for cell in (sampled(dim=1), exact(dim=1), sampled(dim=1, layer=LayerSpec(Haar(), Quantiles(4)))):
+        assert np.isfinite(run_cell(cell, "s")["loss_test"]).all()
+
+
+def test_ids_tell_settings_apart_and_stay():
+    cells = [sampled(), sampled(seeds=(0,)), sampled(dtype="float64"), sampled(n_layers=6), exact()]
+    assert len({cell.id for cell in cells}) == len(cells)
+    assert sampled().id == sampled().id == dataclasses.replace(sampled()).id
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sampled(n_samples=1), "n_samples is 1: at least 2 rows"),
+        (lambda: sampled(n_test=None), "n_test is None: at least 2 rows"),
+        (lambda: sampled(n_layers=0), "n_layers is 0"),
+        (lambda: sampled(seeds=()), "0 seeds"),
+        (lambda: sampled(dtype="float16"), "dtype is 'float16'"),
+        (lambda: sampled(dim=0), "dim is 0"),
+        (lambda: sampled(dataset=Patches(), dim=1024), r"dim is 1024: the largest of Patches\(\) is 784"),
+        (lambda: exact(dataset=Patches(), dim=4), "has no covariance"),
+        (lambda: sampled(training=Population()), "has no samples"),
+        (lambda: sampled(layer=LayerSpec(object(), Moments())), "make it a frozen dataclass"),
+    ],
+)
+def test_impossible_cells_are_refused_when_they_are_made(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_a_grid_spans_cells():
+    grid = Grid(
+        (Gaussian(),), (2, 4), (HAAR,), depth=lambda dim: 3 * dim, n_seeds=2, n_samples=(10, 20), n_test=5
+    )
+    cells = grid.cells()
+    assert [(cell.n_samples, cell.dim, cell.n_layers) for cell in cells] == [
+        (10, 2, 6),
+        (10, 4, 12),
+        (20, 2, 6),
+        (20, 4, 12),
+    ]
+    assert [(cell.dim, cell.seeds) for cell in grid.cells((8,), 1)] == [(8, (0,)), (8, (0,))]
+    sweep = Sweep("s", "", {"ci": (grid, grid)})
+    assert sweep.cells("ci") == cells
+    with pytest.raises(InputError, match="profile is 'full': sweep 's' has ci"):
+        sweep.cells("full")
+
+
+@pytest.mark.parametrize("name", catalog.shipped())
+def test_shipped_sweeps_have_all_profiles(name):
+    sweep = catalog.load(name)
+    assert sweep.name == name
+    assert [len(sweep.cells(profile)) > 3 for profile in ("ci", "quick", "full")] == [True] * 3
+
+
+def test_a_written_cell_is_read_back(tmp_path):
+    for cell in (sampled(), exact()):
+        written = run_cell(cell, "s")
+        store.write_cell(tmp_path, cell.id, written)
+        read = store.read_tables(tmp_path).query("cell_id == @cell.id")
+        assert list(read.columns) == store.SCHEMA.names
+        np.testing.assert_array_equal(read["loss_test"], written["loss_test"])
+        assert (read["n_layers"] == [*range(6), *range(6)]).all()
+        assert read["n_samples"].isna().all() == (cell.n_samples is None)
+        assert (read["seconds"] >= 0).all()
+    assert not list(tmp_path.glob("*.tmp"))
+    assert len(list(curves(store.read_tables(tmp_path)))) == 4
+
+
+def test_a_success_takes_the_failure_record_away(tmp_path):
+    cell = sampled()
+    path = store.write_failure(tmp_path, cell.id, {"cell": str(cell)})
+    assert store.read_failures(tmp_path) == [{"cell": str(cell)}]
+    store.write_cell(tmp_path, cell.id, run_cell(cell, "s"))
+    assert not path.exists()
+
+
+def plant_garbage(path):
+    path.write_bytes(b"PAR1 but no more")
+
+
+def plant_half(path):
+    plant_foreign(path)
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def plant_foreign(path):
+    pq.write_table(pa.table({"x": [1, 2]}), path)
+
+
+def plant_other_schema(path):
+    pq.write_table(pa.table({"x": [1]}).replace_schema_metadata({"gscale_schema": "99"}), path)
+
+
+def plant_other_columns(path):
+    pq.write_table(pa.table({"x": [1]}).replace_schema_metadata(store.SCHEMA.metadata), path)
+
+
+PLANTED = {
+    plant_garbage: "is not a readable parquet file",
+    plant_half: "is not a readable parquet file",
+    plant_foreign: "is not a gscale table",
+    plant_other_schema: "has schema 99, this gscale reads 1",
+    plant_other_columns: "does not have the columns",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED)
+def test_what_is_not_ours_is_refused_and_left_alone(plant, tmp_path):
+    path = tmp_path / "0.parquet"
+    plant(path)
+    before = path.read_bytes()
+    for use in (store.read_tables, store.prepare):
+        with pytest.raises(InputError, match=PLANTED[plant]):
+            use(tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_empty_folders_are_told(tmp_path):
+    with pytest.raises(InputError, match="holds no results"):
+        store.read_tables(tmp_path)
+    with pytest.raises(InputError, match="is no folder"):
+        store.read_tables(tmp_path / "none")
+
+
+def test_figures_are_drawn_for_every_kind_of_table(tmp_path):
+    cells = [
+        *(exact(dim=dim, n_layers=20) for dim in (1, 2, 4)),
+        *(sampled(dim=dim, n_layers=20) for dim in (1, 2, 4)),
+        *(sampled(dataset=Patches(), dim=dim, layer=LayerSpec(Haar(), Quantiles(4))) for dim in (4, 9)),
+    ]
+    table = pd.concat([run_cell(cell, "some") for cell in cells])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (path,) = plot_sweeps(table, tmp_path / "figures", {"some": "what some is about"})
+    assert path.stat().st_size > 10_000
+    assert path.with_suffix(".svg").exists()
+    figure = draw_sweep(table, "title")
+    gaussian_losses, gaussian_layers, _, _ = figure.axes
+    # D = 1 has nothing to show of layers; curves: exact, train, test, and two of theory for each D
+    assert len(gaussian_losses.lines) >= 3 * 5
+    assert "theory" in gaussian_layers.get_legend_handles_labels()[1][0]
+
+
+def test_an_unwritable_figure_folder_is_told(tmp_path):
+    (tmp_path / "figures").write_text("a file")
+    with pytest.raises(InputError, match="cannot write to"):
+        plot_sweeps(run_cell(exact(), "s"), tmp_path / "figures", {})

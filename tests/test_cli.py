@@ -1,0 +1,224 @@
+"""The command: what it prints, leaves on disk and returns, also when it is misused, stopped or killed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gscale import cli
+from gscale.bench import catalog, store
+
+HERE = Path(__file__).parent
+MINE = str(HERE / "my_sweep.py")
+
+
+@pytest.fixture
+def gscale(capsys, monkeypatch, tmp_path):
+    """Run the command in an empty folder; return exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return command
+
+
+def measured(folder):
+    """The part of a table that depends on the setting alone."""
+    ordered = store.read_tables(Path(folder)).sort_values(["cell_id", "seed", "n_layers"], ignore_index=True)
+    return ordered[["cell_id", "seed", "n_layers", "loss_train", "loss_test"]]
+
+
+def test_run_fit_plot(gscale):
+    code, out, _ = gscale("run", MINE, "gaussian_population", "--dims", "2,4", "--seeds", "3")
+    assert code == 0, out
+    assert "6 cells run, 0 there already, 0 failed" in out
+    code, out, _ = gscale("run", MINE, "gaussian_population", "--dims", "2,4", "--seeds", "3")
+    assert "0 cells run, 6 there already, 0 failed" in out
+    code, out, _ = gscale("fit", "results")
+    assert code == 0
+    assert "slope [95 %]" in out
+    assert "gaussian_population: Gaussian(Wishart(2.0)), Haar + Moments, exact" in out
+    assert "mine: Flawed('none', 8), Reversal + Moments, N = 20" in out
+    code, out, _ = gscale("plot", "results")
+    assert code == 0
+    assert [Path(line).exists() for line in out.split()] == [True, True]
+
+
+def test_fit_as_json(gscale):
+    gscale("run", "gaussian_population", "--dims", "2,4", "--seeds", "2")
+    code, out, _ = gscale("fit", "results", "--target", "10", "--target", "tail", "--json")
+    assert code == 0
+    slopes = json.loads(out)["slopes"]
+    assert [slope["target"] for slope in slopes] == ["10", "tail"] * 2
+    assert set(slopes[0]["slope"]) == {"value", "low", "high"}
+    assert set(slopes[0]["layers"]) == {"2", "4"}
+
+
+def test_list(gscale):
+    code, out, _ = gscale("list")
+    assert code == 0
+    assert all(name in out for name in catalog.shipped())
+
+
+BAD_INPUT = [
+    (["run", "nothing"], "there is no sweep 'nothing': take one of gaussian_population, "),
+    (["run", "nothing.py"], "there is no file nothing.py"),
+    (["run", MINE, "--dims", "2,x"], "--dims 2,x: 'x' is no integer"),
+    (["run", MINE, "--dims", "2.5"], "--dims 2.5: '2.5' is no integer"),
+    (["run", MINE, "--dims", ""], "--dims : '' is no integer"),
+    (["run", MINE, "--dims", "0"], "dim is 0: a dimension is at least 1"),
+    (["run", MINE, "--dims", "9"], "dim is 9: the largest of Flawed(flaw='none', max_dim=8) is 8"),
+    (["run", "patches", "--dims", "5"], "so D is a square: try 4 or 9"),
+    (["run", MINE, "--seeds", "0"], "--seeds 0: at least 1 seed"),
+    (["run", MINE, "--profile", "ci"], "profile is 'ci': sweep 'mine' has quick"),
+    (["run", MINE, "--out", "/proc/none"], "cannot write to /proc/none/mine"),
+    (["fit", "nowhere"], "nowhere is no folder"),
+    (["fit", "."], ". holds no results"),
+    (["plot", "."], ". holds no results"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_INPUT)
+def test_misuse_is_one_line_and_exit_code_2(gscale, tmp_path, arguments, message):
+    code, out, err = gscale(*arguments)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert out == ""
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_wrong_options_are_exit_code_2(gscale):
+    assert gscale("run", MINE, "--profile", "huge")[0] == 2
+    assert gscale("run")[0] == 2
+    assert gscale("fit", ".", "--nothing")[0] == 2
+
+
+def test_a_target_that_does_not_exist(gscale):
+    gscale("run", MINE)
+    code, _, err = gscale("fit", "results", "--target", "most")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "target is 'most': it is tail, e, " in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = 1", "defines no SWEEP"),
+        ("import nothing_at_all", "cannot be run: ModuleNotFoundError"),
+        ("def", "cannot be run: SyntaxError"),
+    ],
+)
+def test_a_sweep_file_that_is_none(gscale, tmp_path, content, message):
+    (tmp_path / "own.py").write_text(content)
+    code, _, err = gscale("run", "own.py")
+    assert code == 2
+    assert message in err
+
+
+def own_sweep(folder, *flaws):
+    shutil.copy(MINE, folder / "own.py")
+    with (folder / "own.py").open("a") as file:
+        file.write(f"\nSWEEP = sweep_of{flaws!r}\n")
+
+
+@pytest.mark.parametrize(
+    ("flaw", "message"),
+    [
+        ("constant", "training rows: column 1 has no variance (every row is 1)"),
+        ("nan", "training rows: there is nan in row 0, column 1"),
+        ("infinite", "training rows: there is inf in row 0, column 1"),
+    ],
+)
+def test_flawed_data_ends_the_run_and_keeps_what_is_done(gscale, tmp_path, flaw, message):
+    own_sweep(tmp_path, "none", flaw)
+    code, _, err = gscale("run", "own.py")
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert len(list(tmp_path.rglob("*.parquet"))) == 2
+    assert not list(tmp_path.rglob("*.tmp"))
+    own_sweep(tmp_path, "none")
+    assert "0 cells run, 2 there already" in gscale("run", "own.py")[1]
+
+
+@pytest.mark.parametrize(
+    ("flaw", "message"),
+    [("bug", "RuntimeError: a bug of the user's"), ("huge", "FloatingPointError: ")],
+)
+def test_a_failed_cell_leaves_a_record_and_is_tried_again(gscale, tmp_path, flaw, message):
+    own_sweep(tmp_path, flaw, "none")
+    for _ in range(2):
+        code, out, _ = gscale("run", "own.py")
+        assert code == 1
+        assert "2 failed" in out
+    records = store.read_failures(tmp_path / "results")
+    assert len(records) == 2
+    assert all(
+        record["error"].startswith(message) and "Traceback" in record["traceback"] for record in records
+    )
+    assert "2 there already" in out
+    assert "failed: Flawed" in gscale("fit", "results")[1]
+
+
+def test_a_foreign_table_stops_the_run_before_it_begins(gscale, tmp_path):
+    folder = tmp_path / "results" / "mine"
+    folder.mkdir(parents=True)
+    pd.DataFrame({"x": [1]}).to_parquet(folder / "theirs.parquet")
+    code, _, err = gscale("run", MINE)
+    assert code == 2
+    assert "theirs.parquet is not a gscale table" in err
+    assert [path.name for path in folder.iterdir()] == ["theirs.parquet"]
+
+
+def start(folder, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "gscale.cli", *arguments], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def wait_for(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+RUN = ["run", "gaussian_population", "--profile", "ci", "--dims", "2,3,4,5,6", "--seeds", "2"]
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path, gscale):
+    process = start(tmp_path, *RUN)
+    wait_for(lambda: list(tmp_path.rglob("*.parquet")))
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert "and kept in results; the same command goes on from there" in out
+    assert "Traceback" not in out
+    kept = len(store.read_tables(tmp_path / "results")["cell_id"].unique())
+    assert kept >= 1
+    assert f"{kept} there already" in gscale(*RUN)[1]
+
+
+def test_kills_at_any_moment_leave_whole_files_and_change_nothing(tmp_path, gscale):
+    gscale(*RUN, "--out", "undisturbed")
+    for n_cells in (1, 4):
+        process = start(tmp_path, *RUN, "--out", "killed")
+        wait_for(lambda n=n_cells: len(list((tmp_path / "killed").rglob("*.parquet"))) >= n)
+        process.kill()
+        process.communicate()
+        store.read_tables(tmp_path / "killed")
+    assert gscale(*RUN, "--out", "killed")[0] == 0
+    pd.testing.assert_frame_equal(measured("killed"), measured("undisturbed"), check_exact=True)

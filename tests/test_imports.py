@@ -1,0 +1,74 @@
+"""Rooms depend on each other in one direction only."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "gscale"
+
+# What each room may import of the package.
+FOUNDATION = {"gscale.errors"}
+MODEL = FOUNDATION | {"gscale.metrics"}
+DATA = MODEL | {"gscale.data.source", "gscale.data.gaussian", "gscale.data.images"}
+ALLOWED = {
+    "errors": set(),
+    "metrics": FOUNDATION,
+    "rotations": FOUNDATION,
+    "marginals": FOUNDATION,
+    "theory": MODEL,
+    "data.source": FOUNDATION,
+    "data.gaussian": MODEL | {"gscale.data.source"},
+    "data.images": FOUNDATION | {"gscale.data.source"},
+    "data": DATA,
+    "flow": MODEL | {"gscale.rotations", "gscale.marginals", "gscale.data"},
+    "train": MODEL | {"gscale.flow", "gscale.data.source"},
+    "bench": set(),
+    "bench.store": FOUNDATION,
+    "bench.sweep": FOUNDATION | {"gscale.bench.store", "gscale.data.source", "gscale.flow"},
+    "bench.catalog": FOUNDATION | {"gscale.bench.sweep"},
+    "bench.run": FOUNDATION
+    | {"gscale", "gscale.theory", "gscale.train", "gscale.data.source"}
+    | {"gscale.bench.store", "gscale.bench.sweep"},
+    "bench.scaling": FOUNDATION | {"gscale.bench.store"},
+    "bench.plot": FOUNDATION | {"gscale.bench.store", "gscale.bench.scaling"},
+}
+
+
+def room_of(path):
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            for alias in node.names:
+                submodule = PACKAGE.parent / Path(*node.module.split("."), f"{alias.name}.py")
+                yield f"{node.module}.{alias.name}" if submodule.exists() else node.module
+
+
+def test_imports_point_one_way():
+    for path in PACKAGE.rglob("*.py"):
+        room = room_of(path)
+        if room in ("__init__", "cli"):
+            continue
+        assert room in ALLOWED, f"{room} is a new room: say what it may import"
+        ours = {name for name in imports_of(path) if name.split(".")[0] == "gscale"}
+        assert ours <= ALLOWED[room], f"{room} imports {ours - ALLOWED[room]}"
+
+
+def test_what_reads_tables_never_touches_jax():
+    for room in ("store", "scaling", "plot"):
+        path = PACKAGE / "bench" / f"{room}.py"
+        assert not {"jax", "equinox"} & {name.split(".")[0] for name in imports_of(path)}
+
+
+def test_importing_gscale_leaves_the_configuration_of_jax_alone():
+    code = (
+        "import jax; before = dict(jax.config.values); import gscale, gscale.cli, gscale.bench.run;"
+        "assert dict(jax.config.values) == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
