@@ -6,7 +6,7 @@ SWEEPS := gaussian_population gaussian_sampled patches
 RESULTS ?= results
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test check plot clean
+.PHONY: help install benchmark test check reference plot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ check: install ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+reference: install ## Run the benchmark into results/reference and write its numbers and figures into the docs
+	$(MAKE) benchmark RESULTS=results/reference
+	mv results/reference/figures/*.png docs/
+	rm -r results/reference/figures
+	$(BIN)/python docs/refresh.py
 
 plot: install ## Draw the figures of the results at hand
 	$(BIN)/gscale plot $(RESULTS)

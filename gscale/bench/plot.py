@@ -28,7 +28,6 @@ from gscale.errors import InputError
 
 _ROW = ["dataset", "rotation", "marginal"]
 _LINES = {"test": "-", "train": "--", "exact": ":"}
-_COUNTS = {"tail": "layers per e-fold, once the decay is geometric", "e": "layers to lower the loss e-fold"}
 _SHOWN = 1e-4  # of the first loss; exact curves go on far below
 
 
@@ -99,7 +98,7 @@ def _mean_curves(drawn: list[Curve], relative: bool) -> dict[str, np.ndarray]:
     """Means over seeds of the curves of one D, by kind; as shares of the first excess where relative."""
     parts: dict[str, list[np.ndarray]] = {}
     for curve in drawn:
-        unit = curve.excess[0] if relative else 1.0
+        unit = (curve.excess[0] or 1.0) if relative else 1.0
         parts.setdefault("exact" if curve.exact else "test", []).append(curve.excess / unit)
         if curve.excess_train is not None:
             parts.setdefault("train", []).append(curve.excess_train / unit)
@@ -154,11 +153,18 @@ def _draw_layers(axes: Axes, found: list[Slope]) -> None:
 
 
 def _label(slope: Slope) -> str:
-    count = _COUNTS.get(slope.target, f"layers to lower the loss by {slope.target}")
     what = "exact" if slope.setting["training"] == "Population()" else f"N = {slope.setting['n_samples']:.0f}"
     missed = f"\nnot reached: {missed_text(slope)}" if slope.missed else ""
     law = f"; law: {slope.fit.law}" if slope.fit.law else ""
-    return f"{count} ({what}):\n{slope.fit.slope} for each dimension{law}{missed}"
+    return f"{_count(slope.target)} ({what}):\n{slope.fit.slope} for each dimension{law}{missed}"
+
+
+def _count(target: str) -> str:
+    if target == "tail":
+        return "layers per e-fold, once the decay is geometric"
+    if target.endswith("nats"):
+        return f"layers to lower the loss by {target}"
+    return f"layers until 1/{target} of the loss is left"
 
 
 def _half_width(counts: np.ndarray) -> float:
