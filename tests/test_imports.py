@@ -16,7 +16,11 @@ ALLOWED = {
     "metrics": FOUNDATION,
     "rotations": FOUNDATION,
     "marginals": FOUNDATION,
-    "theory": MODEL,
+    "coupling": FOUNDATION,
+    "theory.precision": set(),
+    "theory.population": MODEL | {"gscale.theory.precision"},
+    "theory.rates": MODEL | {"gscale.theory.precision"},
+    "theory": {"gscale.theory.population", "gscale.theory.rates"},
     "data.source": FOUNDATION,
     "data.gaussian": MODEL | {"gscale.data.source"},
     "data.images": FOUNDATION | {"gscale.data.source"},
@@ -28,7 +32,7 @@ ALLOWED = {
     "bench.sweep": FOUNDATION | {"gscale.bench.store", "gscale.data.source", "gscale.flow"},
     "bench.catalog": FOUNDATION | {"gscale.bench.sweep"},
     "bench.run": FOUNDATION
-    | {"gscale", "gscale.theory", "gscale.train", "gscale.data.source"}
+    | {"gscale", "gscale.theory.population", "gscale.train", "gscale.data.source"}
     | {"gscale.bench.store", "gscale.bench.sweep"},
     "bench.scaling": FOUNDATION | {"gscale.bench.store"},
     "bench.plot": FOUNDATION | {"gscale.bench.store", "gscale.bench.scaling"},

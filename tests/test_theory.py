@@ -9,7 +9,9 @@ import pytest
 from gscale import Haar, Identity, LayerSpec, Moments
 from gscale.data import Gaussian, NearIdentity, Wishart
 from gscale.metrics import gaussian_kl
-from gscale.theory import log1p_less_x, population_losses, sigma_points
+from gscale.theory import population_losses
+from gscale.theory.population import sigma_points
+from gscale.theory.precision import log1p_less_x
 
 KEY = jax.random.key(0)
 HAAR = LayerSpec(Haar(), Moments())

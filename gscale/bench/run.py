@@ -17,10 +17,11 @@ import pandas as pd
 from jax import Array
 
 import gscale
-from gscale import theory, train
+from gscale import train
 from gscale.bench.store import SCHEMA_VERSION
 from gscale.bench.sweep import Cell, Layerwise, Population
 from gscale.data.source import Rows, check_finite, check_rows
+from gscale.theory import population
 
 Tick = Callable[[int], None]
 
@@ -113,17 +114,17 @@ def _layerwise_curves(cell: Cell, training: Layerwise, tick: Tick) -> Curves:
 def _population_curves(cell: Cell, tick: Tick) -> Curves:
     data_keys, keys = seed_keys(np.array(cell.seeds, np.uint32))
     matrix: Any = cell.dataset.matrix  # type: ignore[attr-defined]  # the cell has made sure of it
-    begin = jax.jit(jax.vmap(lambda key: theory.deviation(matrix(key, cell.dim))))(data_keys)
+    begin = jax.jit(jax.vmap(lambda key: population.deviation(matrix(key, cell.dim))))(data_keys)
 
     def step(carried: Array, index: Array) -> tuple[Array, Array]:
         def one(key: Array, carried: Array) -> tuple[Array, Array]:
-            return theory.whiten_layer(key, carried, cell.layer, index)
+            return population.whiten_layer(key, carried, cell.layer, index)
 
         return jax.vmap(one)(keys, carried)
 
     walked = _walk(step, begin, cell.n_layers, tick)
-    last = jax.jit(jax.vmap(theory.remaining_loss))(walked.state)
-    losses = theory.losses_from_gains(jnp.stack(walked.outputs), last)
+    last = jax.jit(jax.vmap(population.remaining_loss))(walked.state)
+    losses = population.losses_from_gains(jnp.stack(walked.outputs), last)
     return Curves("kl", None, np.asarray(losses).T, walked.seconds, walked.seconds_compile)
 
 

@@ -1,16 +1,13 @@
 """What must come out: exact losses on Gaussians, computed on covariances alone, in float64."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+from gscale.theory.precision import in_float64, log1p_less_x
 
 
 class RotatingSpec(Protocol):
@@ -19,17 +16,6 @@ class RotatingSpec(Protocol):
     def fit(self, key: Array, x: Array) -> Any:
         """Fit a layer to the rows of x (N, D)."""
         ...
-
-
-def in_float64(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Compute in float64 whatever the process has enabled."""
-
-    @wraps(function)
-    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with jax.enable_x64(True):
-            return function(*args, **kwargs)
-
-    return wrapped
 
 
 @in_float64
@@ -118,11 +104,3 @@ def standardise(carried: Array) -> Array:
     scale = lax.rsqrt(1 + jnp.diagonal(carried))
     scaled = carried * (scale[:, None] * scale[None])
     return jnp.where(jnp.eye(carried.shape[-1], dtype=bool), 0, (scaled + scaled.T) / 2)
-
-
-def log1p_less_x(x: Array) -> Array:
-    """log(1 + x) − x without cancellation near zero."""
-    small = jnp.abs(x) < 0.02
-    near = jnp.where(small, x, 0)
-    series = near**2 * jnp.polyval(jnp.array([(-1) ** (k + 1) / k for k in range(9, 1, -1)], x.dtype), near)
-    return jnp.where(small, series, jnp.log1p(x) - x)
