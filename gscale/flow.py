@@ -33,25 +33,34 @@ class Spec(Protocol):
 
 
 class Layer(eqx.Module):
-    """A rotation, then a map of each coordinate."""
+    """A rotation, a coupling if there is one, then a map of each coordinate."""
 
     rotation: Bijection
     marginal: Bijection
+    coupling: Bijection | None = None
 
     def forward(self, x: Array) -> tuple[Array, Array]:
-        rotated, first = self.rotation.forward(x)
-        y, second = self.marginal.forward(rotated)
-        return y, first + second
+        total = jnp.zeros((), x.dtype)
+        for part in self._parts():
+            x, log_det = part.forward(x)
+            total += log_det
+        return x, total
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
-        rotated, second = self.marginal.inverse(y)
-        x, first = self.rotation.inverse(rotated)
-        return x, first + second
+        total = jnp.zeros((), y.dtype)
+        for part in reversed(self._parts()):
+            y, log_det = part.inverse(y)
+            total += log_det
+        return y, total
+
+    def _parts(self) -> list[Bijection]:
+        parts = (self.rotation, self.coupling, self.marginal)
+        return [part for part in parts if part is not None]
 
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """Which rotation and which marginal a layer is made of.
+    """Which rotation, which marginal and, in between, which coupling a layer is made of.
 
     Examples
     --------
@@ -66,13 +75,18 @@ class LayerSpec:
 
     rotation: Spec
     marginal: Spec
+    coupling: Spec | None = None
 
     def fit(self, key: Array, x: Array) -> Layer:
-        """Fit the rotation to the rows of x (N, D), then the marginal to the rotated rows."""
-        rotation_key, marginal_key = jax.random.split(key)
+        """Fit the rotation to the rows of x (N, D), then each part to the images under those before."""
+        rotation_key, coupling_key, marginal_key = jax.random.split(key, 3)
         rotation = self.rotation.fit(rotation_key, x)
-        rotated, _ = jax.vmap(rotation.forward)(x)
-        return Layer(rotation, self.marginal.fit(marginal_key, rotated))
+        x, _ = jax.vmap(rotation.forward)(x)
+        coupling = None
+        if self.coupling is not None:
+            coupling = self.coupling.fit(coupling_key, x)
+            x, _ = jax.vmap(coupling.forward)(x)
+        return Layer(rotation, self.marginal.fit(marginal_key, x), coupling)
 
 
 Step = Callable[[Bijection, Array], tuple[Array, Array]]

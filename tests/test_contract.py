@@ -6,22 +6,44 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gscale import Haar, Identity, LayerSpec, Moments, Quantiles, fit_layerwise
+from gscale import (
+    Haar,
+    Hadamard,
+    Identity,
+    LayerSpec,
+    LinearCoupling,
+    Moments,
+    Quantiles,
+    fit_layerwise,
+)
+from gscale.theory import whitening_couplings
 
-DIM = 5
+DIM = 4
 
 
 def flow_of(n_layers, spec, first=None):
     return lambda key, x: fit_layerwise(key, x, spec, n_layers, first=first)[0]
 
 
+def whitening_second(_, x):
+    """The coupling that changes the last coordinates, with scales."""
+    with jax.enable_x64(True):
+        _, second = whitening_couplings(jnp.cov(x.T))
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, x.dtype), second)
+
+
 BIJECTIONS = {
     "Haar": Haar().fit,
+    "Hadamard": Hadamard().fit,
     "Identity": Identity().fit,
     "Moments": Moments().fit,
     "Quantiles": Quantiles(n_bins=16).fit,
     "one bin": Quantiles(n_bins=1).fit,
+    "LinearCoupling": LinearCoupling().fit,
+    "LinearCoupling of one": LinearCoupling(n_active=1).fit,
+    "AffineCoupling with scales": whitening_second,
     "Layer": LayerSpec(Haar(), Quantiles(n_bins=16)).fit,
+    "Layer with a coupling": LayerSpec(Haar(), Quantiles(n_bins=8), coupling=LinearCoupling()).fit,
     "Flow": flow_of(3, LayerSpec(Haar(), Quantiles(n_bins=16)), first=Quantiles(n_bins=8)),
     "Flow without a first map": flow_of(2, LayerSpec(Identity(), Moments())),
 }

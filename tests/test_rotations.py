@@ -1,11 +1,12 @@
-"""Haar rotations are orthogonal and uniform."""
+"""Haar rotations are orthogonal and uniform, Hadamard ones orthogonal and flat."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.linalg import hadamard
 
-from gscale import Haar
+from gscale import Haar, Hadamard, InputError
 
 
 @pytest.mark.parametrize("dim", [1, 2, 64, 512])
@@ -25,3 +26,24 @@ def test_haar_moments():
     assert abs((matrices**4).mean() - 3 / (dim * (dim + 2))) < 0.003
     assert abs(np.trace(matrices, axis1=1, axis2=2).var() - 1) < 0.05
     assert abs((np.linalg.det(matrices) > 0).mean() - 0.5) < 0.015
+
+
+@pytest.mark.parametrize("dim", [1, 2, 64, 1024])
+def test_hadamard_is_flat_and_orthogonal(dim, dtype):
+    rotation = Hadamard().fit(jax.random.key(0), jnp.zeros((2, dim), dtype))
+    rows = jax.vmap(lambda x: rotation.forward(x)[0])(jnp.eye(dim, dtype=dtype))
+    matrix = np.asarray(rows, float)
+    assert np.abs(matrix @ matrix.T - np.eye(dim)).max() < {"float32": 1e-5, "float64": 1e-12}[dtype]
+    np.testing.assert_allclose(np.abs(matrix), dim**-0.5, rtol={"float32": 1e-5, "float64": 1e-12}[dtype])
+
+
+def test_hadamard_agrees_with_scipy():
+    rotation = Hadamard().fit(jax.random.key(1), jnp.zeros((2, 16)))
+    matrix = jax.vmap(lambda x: rotation.forward(x)[0], out_axes=1)(jnp.eye(16))
+    expected = hadamard(16) / 4 * np.asarray(rotation.signs)[None]
+    np.testing.assert_allclose(matrix, expected, atol=1e-6)
+
+
+def test_hadamard_needs_a_power_of_two():
+    with pytest.raises(InputError, match=r"dim is 12: .* such as 16"):
+        Hadamard().fit(jax.random.key(0), jnp.zeros((2, 12)))

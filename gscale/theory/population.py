@@ -11,7 +11,11 @@ from gscale.theory.precision import in_float64, log1p_less_x
 
 
 class RotatingSpec(Protocol):
-    """A spec whose layers have a ``rotation`` and then, on a Gaussian, standardise each coordinate."""
+    """A spec whose layers have a ``rotation``, a ``coupling`` or None, and then standardise each coordinate.
+
+    On a Gaussian every marginal that fits a normal distribution standardises, and every coupling
+    that fits an affine relation subtracts the regression on its passive coordinates.
+    """
 
     def fit(self, key: Array, x: Array) -> Any:
         """Fit a layer to the rows of x (N, D)."""
@@ -20,11 +24,13 @@ class RotatingSpec(Protocol):
 
 @in_float64
 def population_losses(key: Array, covariance: Array, spec: RotatingSpec, n_layers: int) -> Array:
-    """Exact loss of Gaussianization on N(0, Σ) with 0, 1, …, L layers: no samples, no sampling noise.
+    """Exact loss of layers fitted to N(0, Σ), with 0, 1, …, L of them: no samples, no sampling noise.
 
     One layer maps E = Σ − I to S (I + Q E Qᵀ) S − I, with S standardising the diagonal, and lowers the
     loss ℒ = −½ log det Σ by the gain g = −½ Σ_i log (Q Σ Qᵀ)_ii. Because E and not Σ is carried, and
     losses are sums of later gains, every loss is exact to rounding relative to itself, however small.
+    A coupling first takes from the active coordinates their regression on the passive ones, which has
+    determinant one.
 
     Parameters
     ----------
@@ -77,9 +83,26 @@ def whiten_layer(key: Array, carried: Array, spec: RotatingSpec, index: Array) -
     """One layer on E = Σ − I (D, D): the next E, and the gain () in nats."""
     layer = spec.fit(jax.random.fold_in(key, index + 1), sigma_points(carried))
     rotate = jax.vmap(lambda x: layer.rotation.forward(x)[0])
-    rotated = rotate(rotate(carried).T)
-    gain = -0.5 * log1p_less_x(jnp.diagonal(rotated)).sum()  # the trace of E is zero
-    return standardise(rotated), gain
+    carried = rotate(rotate(carried).T)
+    explained = jnp.zeros(carried.shape[0], carried.dtype)
+    if layer.coupling is not None:
+        carried, explained = _regress(carried, layer.coupling.start, layer.coupling.stop)
+    # The trace of E is zero before the regression, and less by the explained variances behind it.
+    gain = 0.5 * explained.sum() - 0.5 * log1p_less_x(jnp.diagonal(carried)).sum()
+    return standardise(carried), gain
+
+
+def _regress(carried: Array, start: int, stop: int) -> tuple[Array, Array]:
+    """E after the active coordinates lose their regression on the passive ones, and what it explained (D,).
+
+    With T = Σ_ap Σ_pp⁻¹, Σ_ap goes to 0 and Σ_aa to Σ_aa − T Σ_pa.
+    """
+    dim = carried.shape[0]
+    active = (jnp.arange(dim) >= start) & (jnp.arange(dim) < stop)
+    cross = carried * (active[:, None] & ~active[None])
+    passive = jnp.where(~active[:, None] & ~active[None], carried, 0) + jnp.eye(dim)
+    explained = cross @ jnp.linalg.solve(passive, cross.T)
+    return carried - cross - cross.T - explained, jnp.diagonal(explained)
 
 
 def remaining_loss(carried: Array) -> Array:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 _P = ParamSpec("_P")
@@ -13,14 +14,23 @@ _T = TypeVar("_T")
 
 
 def in_float64(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Compute in float64 whatever the process has enabled."""
+    """Compute in float64 whatever the process has enabled.
+
+    Where it has not, results come back as NumPy arrays: jax would warn at the next operation on them.
+    """
 
     @wraps(function)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        enabled = jax.config.read("jax_enable_x64")
         with jax.enable_x64(True):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+        return result if enabled else jax.tree.map(_to_numpy, result)
 
     return wrapped
+
+
+def _to_numpy(leaf: Any) -> Any:
+    return leaf if isinstance(leaf, jax.core.Tracer) else np.asarray(leaf)
 
 
 def log1p_less_x(x: Array) -> Array:

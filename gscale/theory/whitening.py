@@ -1,0 +1,177 @@
+"""Two affine couplings that whiten any covariance: Equation 20's number of blocks, as small as it gets."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.typing import ArrayLike
+
+from gscale.coupling import AffineCoupling
+from gscale.errors import InputError
+from gscale.theory.precision import in_float64
+
+_ATTEMPTS = 100
+_STEPS = 100
+_NEAR, _MATCHED = 1e-6, 1e-11  # mismatch of the logarithms of the spectra, at first and at last
+_SPREAD = 0.3  # of the logarithms of the scales at the start: at equal scales small D has no direction to go
+_MARGIN = 0.05  # by which the least eigenvalue is lifted above 1, in logarithm
+
+
+@in_float64
+def whitening_couplings(covariance: ArrayLike) -> tuple[AffineCoupling, AffineCoupling]:
+    """Exactly two affine couplings U, then V, with VU Σ (VU)ᵀ = I.
+
+    With n = ⌊D/2⌋, P = Σ⁻¹, U = [[S₁, T₁], [0, I]] and V = [[I, 0], [T₂, S₂]]: VU whitens Σ if
+
+    1. A = S₁⁻¹ P₁₁ S₁⁻¹ and B = S₂ Σ₂₂ S₂ have one spectrum μ ≥ 1 (for odd D, B has a single 1 more),
+    2. T₂ = W_B diag(√(μ−1)) W_Aᵀ with the eigenvectors of B and A,
+    3. T₁ = (I + T₂ᵀT₂)⁻¹ (S₁⁻¹ P₁₂ − T₂ᵀ S₂).
+
+    Step 1 is solved for the logarithms of the scales by Gauss–Newton steps of least length, with
+    ∂ log μ_k / ∂ log s_i = 2 (W_ki)²: shortened where they do not help, and begun again from other
+    scales where they stall.
+
+    Parameters
+    ----------
+    covariance : array, shape (D, D)
+        Σ, symmetric and positive definite, D ≥ 2.
+
+    Returns
+    -------
+    AffineCoupling, AffineCoupling
+        U, which changes the first ⌊D/2⌋ coordinates, and V, which changes the others.
+
+    Raises
+    ------
+    InputError
+        If Σ is not square, not symmetric, singular or indefinite, or D < 2.
+    RuntimeError
+        If no start leads to a solution; none is known.
+
+    References
+    ----------
+    Derived here (docs/theory.md). That a constant number of affine couplings represents any linear map
+    is due to Koehler, Mehta and Risteski, "Representational aspects of depth and conditioning in
+    normalizing flows", ICML 2021.
+
+    Examples
+    --------
+    >>> first, second = whitening_couplings([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 1.0]])
+    >>> (first.start, first.stop), (second.start, second.stop)
+    ((0, 1), (1, 3))
+    """
+    covariance = _checked(jnp.asarray(covariance, float))
+    for attempt in range(_ATTEMPTS):
+        couplings, mismatch = _couplings(covariance, jax.random.key(attempt))
+        if mismatch < _MATCHED:
+            return couplings
+    raise RuntimeError(f"no start of {_ATTEMPTS} matched the spectra: the least mismatch was {mismatch}")
+
+
+def _checked(covariance: Array) -> Array:
+    shape = covariance.shape
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
+        raise InputError(f"the covariance has shape {shape}: (D, D) with D of at least 2 is needed")
+    if not bool(jnp.isfinite(covariance).all()):
+        raise InputError("the covariance has entries that are not finite")
+    asymmetry = float(jnp.abs(covariance - covariance.T).max())
+    eigenvalues = jnp.linalg.eigvalsh(covariance)
+    least, most = float(eigenvalues[0]), float(eigenvalues[-1])
+    if asymmetry > 1e-10 * most:
+        raise InputError(f"the covariance is not symmetric: mirrored entries differ by {asymmetry:g}")
+    if least <= shape[0] * jnp.finfo(float).eps * most:
+        raise InputError(
+            f"the covariance is not positive definite: its least eigenvalue is {least:g}, its largest "
+            f"{most:g}; drop dependent columns or add to its diagonal"
+        )
+    return covariance
+
+
+@jax.jit
+def _couplings(covariance: Array, key: Array) -> tuple[tuple[AffineCoupling, AffineCoupling], Array]:
+    """The couplings that one start leads to, and how far the spectra are from matching."""
+    dim = covariance.shape[0]
+    n = dim // 2
+    # A unit diagonal first, for a start at scales of order one; its scales join the couplings' at the end.
+    unit = 1 / jnp.sqrt(jnp.diagonal(covariance))
+    lower = jnp.linalg.cholesky(covariance * (unit[:, None] * unit[None]))
+    inverse = jax.scipy.linalg.solve_triangular(lower, jnp.eye(dim), lower=True)
+    # P₁₁ = F₁ᵀF₁ and Σ₂₂ = F₂ᵀF₂: singular values of F keep small eigenvalues that FᵀF would lose to rounding
+    first_factor, second_factor = jnp.linalg.qr(inverse[:, :n])[1], jnp.linalg.qr(lower[n:].T)[1]
+    p12 = inverse[:, :n].T @ inverse[:, n:]
+    log_a, log_b, mismatch = _match(first_factor, second_factor, key)
+    if dim % 2 == 0:  # a common factor moves all μ; for odd D the single 1 has fixed it
+        lift = jnp.maximum(_MARGIN - jnp.log(_accurately(log_a, first_factor)[0][0]), 0) / 2
+        log_a, log_b = log_a + lift, log_b + lift
+    mu, w_a = _accurately(log_a, first_factor)
+    _, w_b = _accurately(log_b, second_factor)
+    t2 = w_b[:, dim % 2 :] @ (jnp.sqrt(jnp.maximum(mu - 1, 0))[:, None] * w_a.T)
+    a, b = jnp.exp(log_a), jnp.exp(log_b)
+    t1 = w_a @ ((w_a.T @ (a[:, None] * p12 - t2.T * b[None])) / mu[:, None])
+    first = AffineCoupling(t1 * unit[None, n:], -log_a + jnp.log(unit[:n]), jnp.zeros(n), 0, n)
+    second = AffineCoupling(t2, log_b + jnp.log(unit[n:]), jnp.zeros(dim - n), n, dim)
+    return (first, second), mismatch
+
+
+Spectrum = Callable[[Array, Array], tuple[Array, Array]]
+
+
+class _State(eqx.Module):
+    log_scales: Array
+    direction: Array
+    residual: Array
+    length: Array
+    step: Array
+
+
+def _match(first: Array, second: Array, key: Array) -> tuple[Array, Array, Array]:
+    """Log-scales at which both matrices have one spectrum, and the largest mismatch of its logarithm."""
+    n, m = first.shape[0], second.shape[0]
+
+    def evaluate(log_scales: Array, spectrum: Spectrum) -> tuple[Array, Array]:
+        """Residual and the Gauss–Newton step of least length that removes it."""
+        (mu_a, w_a), (mu_b, w_b) = spectrum(log_scales[:n], first), spectrum(log_scales[n:], second)
+        residual = (-jnp.log(mu_b)).at[m - n :].add(jnp.log(mu_a))
+        jacobian = jnp.concatenate([jnp.zeros((m, n)).at[m - n :].set(2 * (w_a**2).T), -2 * (w_b**2).T], 1)
+        gram = jacobian @ jacobian.T + 1e-13 * jnp.eye(m)
+        return residual, -jacobian.T @ jax.scipy.linalg.solve(gram, residual, assume_a="pos")
+
+    def solve(log_scales: Array, spectrum: Spectrum, tolerance: float) -> tuple[Array, Array]:
+        def shorten_or_go_on(state: _State) -> _State:
+            tried = state.log_scales + state.length * state.direction
+            residual, direction = evaluate(tried, spectrum)
+            # NaN, from a step that left the positive definite matrices in floating point, is not smaller
+            better = jnp.linalg.norm(residual) < jnp.linalg.norm(state.residual)
+            taken = _State(tried, direction, residual, jnp.minimum(2 * state.length, 1), state.step + 1)
+            kept = _State(state.log_scales, state.direction, state.residual, state.length / 4, state.step + 1)
+            return jax.tree.map(lambda yes, no: jnp.where(better, yes, no), taken, kept)
+
+        def unfinished(state: _State) -> Array:
+            far = jnp.abs(state.residual).max() > tolerance
+            return far & (state.length > 1e-4) & (state.step < _STEPS)
+
+        residual, direction = evaluate(log_scales, spectrum)
+        begin = _State(log_scales, direction, residual, jnp.ones(()), jnp.zeros((), int))
+        end = lax.while_loop(unfinished, shorten_or_go_on, begin)
+        return end.log_scales, jnp.abs(end.residual).max()
+
+    start = _SPREAD * jax.random.normal(key, (n + m,))
+    start = start.at[:n].add(-0.5 * jnp.log((first**2).sum(0)))
+    near, _ = solve(start, _quickly, _NEAR)
+    log_scales, mismatch = solve(near, _accurately, _MATCHED / 10)
+    return log_scales[:n], log_scales[n:], mismatch
+
+
+def _quickly(log_scale: Array, factor: Array) -> tuple[Array, Array]:
+    """Eigenvalues, ascending, and eigenvectors of (F s)ᵀ(F s), small ones to rounding of the largest."""
+    scaled = factor * jnp.exp(log_scale)[None]
+    values, vectors = jnp.linalg.eigh(scaled.T @ scaled)
+    return values, vectors
+
+
+def _accurately(log_scale: Array, factor: Array) -> tuple[Array, Array]:
+    """Eigenvalues, ascending, and eigenvectors of (F s)ᵀ(F s), from singular values: slower, more digits."""
+    _, singular, vectors = jnp.linalg.svd(factor * jnp.exp(log_scale)[None])
+    return singular[::-1] ** 2, vectors[::-1].T
