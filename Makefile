@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SWEEPS := gaussian_population gaussian_sampled patches
+SWEEPS := gaussian_population gaussian_sampled patches rates theorem1 theorem2 equation20
 RESULTS ?= results
+PROFILE ?= quick
 
 .DEFAULT_GOAL := help
 .PHONY: help install benchmark test check reference plot clean
@@ -19,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 benchmark: install ## Run the sweeps, fit the slopes, draw the figures (minutes; again: seconds)
-	$(BIN)/gscale run $(SWEEPS) --out $(RESULTS)
+	$(BIN)/gscale run $(SWEEPS) --profile $(PROFILE) --out $(RESULTS)
 	$(BIN)/gscale fit $(RESULTS)
 	$(BIN)/gscale plot $(RESULTS)
 

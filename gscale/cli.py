@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -215,7 +216,7 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
     for slope in found:
         if heading != (heading := f"{slope.setting['sweep']}: {_setting(slope)}"):
             yield heading
-        theory = "" if slope.theory is None else f"{slope.theory:g}"
+        theory = "" if slope.theory is None else f"{slope.theory:.3f}"
         fit, missed = slope.fit, missed_text(slope)
         yield _LINE.format(
             slope.target, str(fit.slope), str(fit.exponent), fit.law or "", theory, missed
@@ -224,9 +225,10 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
 
 def _setting(slope: Slope) -> str:
     setting = slope.setting
-    layer = f"{store.short(setting['rotation'])} + {store.short(setting['marginal'])}"
+    parts = (setting["rotation"], setting["marginal"], setting["coupling"])
+    layer = " + ".join(store.short(part) for part in parts if not pd.isna(part))
     n_samples = setting["n_samples"]
-    rows = "exact" if setting["training"] == "Population()" else f"N = {n_samples:.0f}"
+    rows = store.short(setting["training"]) if pd.isna(n_samples) else f"N = {n_samples:.0f}"
     return f"{store.short(setting['dataset'])}, {layer}, {rows}"
 
 

@@ -12,10 +12,22 @@ import pytest
 
 from gscale import Gaussian, Haar, InputError, LayerSpec, Moments, Patches, Quantiles, fit_layerwise
 from gscale.bench import catalog, store
+from gscale.bench.exact import seed_keys
 from gscale.bench.plot import draw_sweep, plot_sweeps
-from gscale.bench.run import run_cell, seed_keys
+from gscale.bench.run import run_cell
 from gscale.bench.scaling import curves, expected_losses
-from gscale.bench.sweep import Cell, Grid, Layerwise, Population, Sweep
+from gscale.bench.sweep import (
+    Cell,
+    EndToEndScales,
+    Expected,
+    Grid,
+    Layerwise,
+    LowerBound,
+    Population,
+    Sweep,
+    WhiteningCouplings,
+)
+from gscale.data import NearIdentity
 from gscale.theory import population_losses
 
 HAAR = LayerSpec(Haar(), Moments())
@@ -37,7 +49,8 @@ def sampled(**changes):
 
 
 def exact(**changes):
-    return sampled(training=Population(), n_samples=None, n_test=None, dtype="float64", **changes)
+    setting = {"training": Population(), "n_samples": None, "n_test": None, "dtype": "float64"}
+    return sampled(**{**setting, **changes})
 
 
 def losses_of(rows, column="loss_test"):
@@ -47,7 +60,7 @@ def losses_of(rows, column="loss_test"):
 def test_a_layerwise_cell_is_fit_layerwise():
     cell = sampled(layer=LayerSpec(Haar(), Quantiles(8)), training=Layerwise(first=Moments()))
     rows = run_cell(cell, "s")
-    data_keys, layers_keys = seed_keys(np.array(cell.seeds, np.uint32))
+    data_keys, layers_keys = seed_keys(cell.seeds)
     for seed in cell.seeds:
         data = cell.dataset.sample(data_keys[seed], 3, 200, 100, "float32")
         _, losses = fit_layerwise(
@@ -63,11 +76,36 @@ def test_a_population_cell_is_population_losses():
     cell = exact()
     rows = run_cell(cell, "s")
     with jax.enable_x64(True):
-        data_keys, layers_keys = seed_keys(np.array(cell.seeds, np.uint32))
+        data_keys, layers_keys = seed_keys(cell.seeds)
         covariance = cell.dataset.matrix(data_keys[1], 3)
         expected = np.asarray(population_losses(layers_keys[1], covariance, HAAR, 5))
     np.testing.assert_allclose(losses_of(rows)[1], expected, rtol=1e-10)
     assert rows["loss_train"].isna().all()
+
+
+def test_expected_curves_run_through_the_exact_ones():
+    """In the mean over seeds the exact factor of a layer is the expected one; the bound is below."""
+    seeds, near = tuple(range(200)), Gaussian(NearIdentity(0.5))
+    factors = {}
+    for training in (Population(), Expected(), LowerBound()):
+        cell = exact(dataset=near, dim=4, n_layers=3, training=training, seeds=seeds)
+        losses = losses_of(run_cell(cell, "s"))
+        factors[type(training)] = losses[:, 1:] / losses[:, :-1]
+    gap = factors[Population] - factors[Expected]
+    assert (np.abs(gap.mean(0)) < 4 * gap.std(0) / len(seeds) ** 0.5).all()
+    assert (factors[LowerBound] <= factors[Expected] + 1e-12).all()
+
+
+def test_scales_trained_together_are_exact_from_the_bound_on():
+    losses = losses_of(run_cell(exact(dim=4, n_layers=4, training=EndToEndScales(2)), "s"))
+    assert (losses[:, :3] > 1e-3).all()
+    assert (losses[:, 4] < 1e-10).all()
+
+
+def test_whitening_couplings_leave_nothing():
+    losses = losses_of(run_cell(exact(dim=5, n_layers=2, training=WhiteningCouplings()), "s"))
+    assert (losses[:, 0] > 0.1).all()
+    assert (losses[:, 2] < 1e-16).all()
 
 
 def test_sampled_curves_follow_theory():
@@ -116,7 +154,8 @@ def test_ids_tell_settings_apart_and_stay():
         (lambda: sampled(dim=0), "dim is 0"),
         (lambda: sampled(dataset=Patches(), dim=1024), r"dim is 1024: the largest of Patches\(\) is 784"),
         (lambda: exact(dataset=Patches(), dim=4), "has no covariance"),
-        (lambda: sampled(training=Population()), "has no samples"),
+        (lambda: sampled(training=Population()), "has no samples: n_samples and n_test are None"),
+        (lambda: exact(training=WhiteningCouplings()), r"n_layers is 5: WhiteningCouplings\(\) are 2"),
         (lambda: sampled(layer=LayerSpec(object(), Moments())), "make it a frozen dataclass"),
     ],
 )
@@ -147,7 +186,7 @@ def test_a_grid_spans_cells():
 def test_shipped_sweeps_have_all_profiles(name):
     sweep = catalog.load(name)
     assert sweep.name == name
-    assert [len(sweep.cells(profile)) > 3 for profile in ("ci", "quick", "full")] == [True] * 3
+    assert [len(sweep.cells(profile)) >= 3 for profile in ("ci", "quick", "full")] == [True] * 3
 
 
 def test_a_written_cell_is_read_back(tmp_path):
@@ -224,6 +263,8 @@ def test_figures_are_drawn_for_every_kind_of_table(tmp_path):
     cells = [
         *(exact(dim=dim, n_layers=20) for dim in (1, 2, 4)),
         *(sampled(dim=dim, n_layers=20) for dim in (1, 2, 4)),
+        *(exact(dim=dim, n_layers=4, training=EndToEndScales()) for dim in (2, 4)),
+        *(exact(dim=dim, n_layers=4, training=Expected()) for dim in (2, 4)),
         *(sampled(dataset=Patches(), dim=dim, layer=LayerSpec(Haar(), Quantiles(4))) for dim in (4, 9)),
     ]
     table = pd.concat([run_cell(cell, "some") for cell in cells])
@@ -236,7 +277,7 @@ def test_figures_are_drawn_for_every_kind_of_table(tmp_path):
     gaussian_losses, gaussian_layers, _, _ = figure.axes
     # D = 1 has nothing to show of layers; curves: exact, train, test, and two of theory for each D
     assert len(gaussian_losses.lines) >= 3 * 5
-    assert "theory" in gaussian_layers.get_legend_handles_labels()[1][0]
+    assert "Theorem 1: (D + 1)/2" in gaussian_layers.get_legend_handles_labels()[1]
 
 
 def test_an_unwritable_figure_folder_is_told(tmp_path):

@@ -48,7 +48,7 @@ def test_run_fit_plot(gscale):
     code, out, _ = gscale("fit", "results")
     assert code == 0
     assert "slope [95 %]" in out
-    assert "gaussian_population: Gaussian(Wishart(2.0)), Haar + Moments, exact" in out
+    assert "gaussian_population: Gaussian(Wishart(2.0)), Haar + Moments, Population" in out
     assert "mine: Flawed('none', 8), Reversal + Moments, N = 20" in out
     code, out, _ = gscale("plot", "results")
     assert code == 0

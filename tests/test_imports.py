@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "gscale"
 FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
 DATA = MODEL | {"gscale.data.source", "gscale.data.gaussian", "gscale.data.images"}
+THEORY = ("gain", "population", "rates", "scales", "spurious", "whitening")
 ALLOWED = {
     "errors": set(),
     "metrics": FOUNDATION,
@@ -18,9 +19,13 @@ ALLOWED = {
     "marginals": FOUNDATION,
     "coupling": FOUNDATION,
     "theory.precision": set(),
+    "theory.rates": set(),
+    "theory.gain": {"gscale.theory.precision"},
     "theory.population": MODEL | {"gscale.theory.precision"},
-    "theory.rates": MODEL | {"gscale.theory.precision"},
-    "theory": {"gscale.theory.population", "gscale.theory.rates"},
+    "theory.scales": FOUNDATION | {"gscale.theory.precision"},
+    "theory.spurious": set(),
+    "theory.whitening": FOUNDATION | {"gscale.coupling", "gscale.theory.precision"},
+    "theory": {f"gscale.theory.{name}" for name in THEORY},
     "data.source": FOUNDATION,
     "data.gaussian": MODEL | {"gscale.data.source"},
     "data.images": FOUNDATION | {"gscale.data.source"},
@@ -31,11 +36,14 @@ ALLOWED = {
     "bench.store": FOUNDATION,
     "bench.sweep": FOUNDATION | {"gscale.bench.store", "gscale.data.source", "gscale.flow"},
     "bench.catalog": FOUNDATION | {"gscale.bench.sweep"},
+    "bench.clock": set(),
+    "bench.exact": {"gscale.bench.clock", "gscale.bench.sweep", "gscale.flow"}
+    | {"gscale.theory", "gscale.theory.population", "gscale.theory.scales"},
     "bench.run": FOUNDATION
-    | {"gscale", "gscale.theory.population", "gscale.train", "gscale.data.source"}
-    | {"gscale.bench.store", "gscale.bench.sweep"},
-    "bench.scaling": FOUNDATION | {"gscale.bench.store"},
-    "bench.plot": FOUNDATION | {"gscale.bench.store", "gscale.bench.scaling"},
+    | {"gscale", "gscale.train", "gscale.data.source", "gscale.flow"}
+    | {f"gscale.bench.{name}" for name in ("clock", "exact", "store", "sweep")},
+    "bench.scaling": FOUNDATION | {"gscale.theory.rates"},
+    "bench.plot": FOUNDATION | {"gscale.theory.rates", "gscale.bench.store", "gscale.bench.scaling"},
 }
 
 

@@ -21,13 +21,19 @@ from gscale.bench.scaling import (
     expected_losses,
     missed_text,
     predict,
+    rate_of,
     slopes,
 )
 from gscale.bench.store import short
 from gscale.errors import InputError
+from gscale.theory.rates import layers_per_efold
 
-_ROW = ["dataset", "rotation", "marginal"]
-_LINES = {"test": "-", "train": "--", "exact": ":"}
+_ROW = ["dataset", "rotation", "marginal", "coupling"]
+_LINES = {"test": "-", "train": "--", "exact": ":", "expected": "-", "bound": "--", "whole": "-"}
+_MARKERS = {"Population()": "o", "Expected()": "s", "LowerBound()": "^"}
+_NAMES = {"whole": "trained together"}
+_KINDS = {"Population": "exact", "Expected": "expected", "LowerBound": "bound"}
+_EXACT = 1e-14  # nats; a loss below is drawn there
 _SHOWN = 1e-4  # of the first loss; exact curves go on far below
 
 
@@ -56,7 +62,7 @@ def plot_sweeps(table: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> 
 
 def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
     """Draw one sweep: a row for each kind of data and layer; left its loss curves, right layers against D."""
-    groups = list(table.groupby(_ROW))
+    groups = list(table.groupby(_ROW, dropna=False))
     with (
         sns.axes_style("whitegrid"),
         sns.plotting_context("notebook"),
@@ -64,10 +70,12 @@ def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
     ):
         figure = Figure(figsize=(14, 5 * len(groups) + 0.5), layout="constrained")
         panels = figure.subplots(len(groups), 2, squeeze=False)
-        for (left, right), ((dataset, rotation, marginal), rows) in zip(panels, groups, strict=True):
-            left.set_title(f"{short(dataset)}: layers of {short(rotation)} + {short(marginal)}")
+        for (left, right), ((dataset, *parts), rows) in zip(panels, groups, strict=True):
+            layer = " + ".join(short(part) for part in parts if not pd.isna(part))
+            left.set_title(f"{short(dataset)}: layers of {layer}")
             _draw_losses(left, list(curves(rows)))
-            _draw_layers(right, slopes(rows))
+            beside_theory = "Expected()" in set(rows["training"])
+            _draw_layers(right, slopes(rows, ("e", "10", "100") if beside_theory else ()))
         figure.suptitle(title, fontweight="bold")
     return figure
 
@@ -81,12 +89,19 @@ def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:
         means = _mean_curves([curve for curve in drawn if curve.dim == dim], relative)
         kinds |= means.keys()
         for kind, mean in means.items():
-            axes.plot(np.arange(1, len(mean)), mean[1:], _LINES[kind], color=colours[dim])
+            layers = np.arange(1, len(mean))
+            # exactness comes at a depth in proportion to D, and a loss of rounding size is exact
+            x, y = (layers / dim, np.maximum(mean[1:], _EXACT)) if kind == "whole" else (layers, mean[1:])
+            axes.plot(x, y, _LINES[kind], color=colours[dim], marker="." if kind == "whole" else None)
         _draw_expected(axes, means, [c for c in drawn if c.dim == dim and not c.exact], colours[dim])
     _scale_losses(axes, drawn, relative)
     handles = [Line2D([], [], color=colour, label=f"D = {dim}") for dim, colour in colours.items()]
-    handles += [Line2D([], [], color="0.3", ls=_LINES[kind], label=kind) for kind in _LINES if kind in kinds]
-    if kinds == set(_LINES):
+    handles += [
+        Line2D([], [], color="0.3", ls=_LINES[kind], label=_NAMES.get(kind, kind))
+        for kind in _LINES
+        if kind in kinds
+    ]
+    if {"test", "train", "exact"} <= kinds:
         handles.append(
             Line2D([], [], color="0.3", marker="v", ls="", label="next layer costs more than it gains")
         )
@@ -99,10 +114,16 @@ def _mean_curves(drawn: list[Curve], relative: bool) -> dict[str, np.ndarray]:
     parts: dict[str, list[np.ndarray]] = {}
     for curve in drawn:
         unit = (curve.excess[0] or 1.0) if relative else 1.0
-        parts.setdefault("exact" if curve.exact else "test", []).append(curve.excess / unit)
+        parts.setdefault(_kind(curve), []).append(curve.excess / unit)
         if curve.excess_train is not None:
             parts.setdefault("train", []).append(curve.excess_train / unit)
     return {kind: np.mean([c[: min(map(len, found))] for c in found], 0) for kind, found in parts.items()}
+
+
+def _kind(curve: Curve) -> str:
+    if curve.whole:
+        return "whole"
+    return _KINDS[str(curve.setting["training"]).split("(")[0]] if curve.exact else "test"
 
 
 def _draw_expected(axes: Axes, means: dict[str, np.ndarray], sampled: list[Curve], colour: object) -> None:
@@ -119,9 +140,14 @@ def _draw_expected(axes: Axes, means: dict[str, np.ndarray], sampled: list[Curve
 
 
 def _scale_losses(axes: Axes, drawn: list[Curve], relative: bool) -> None:
+    axes.set_ylabel("KL to the normal distribution (nats)")
+    if all(curve.whole for curve in drawn):
+        axes.set_yscale("log")
+        axes.axvline(0.5, color="0.2", lw=1, ls="--")
+        axes.set_xlabel("layers / dimension (dashed: ½)")
+        return
     axes.set_xscale("log")
     axes.set_xlabel("layers")
-    axes.set_ylabel("KL to the normal distribution (nats)")
     if relative:
         axes.set_ylim(-0.3, 1.03)
         axes.set_ylabel("share left of the loss that can be removed")
@@ -134,26 +160,43 @@ def _scale_losses(axes: Axes, drawn: list[Curve], relative: bool) -> None:
 
 
 def _draw_layers(axes: Axes, found: list[Slope]) -> None:
-    for slope, colour in zip(found, sns.color_palette("deep", len(found)), strict=True):
+    kinds = list(dict.fromkeys((slope.target, str(slope.setting["n_samples"])) for slope in found))
+    colours = dict(zip(kinds, sns.color_palette("deep", len(kinds)), strict=True))
+    for slope in found:
+        colour = colours[slope.target, str(slope.setting["n_samples"])]
+        marker = _MARKERS.get(str(slope.setting["training"]), "o")
         counts = {dim: n[~np.isnan(n)] for dim, n in slope.layers.items() if not np.isnan(n).all()}
         dims, means = np.array(list(counts), float), np.array([n.mean() for n in counts.values()])
         errors = [_half_width(n) for n in counts.values()]
-        axes.errorbar(dims, means, errors, fmt="o", color=colour, capsize=3, label=_label(slope))
+        axes.errorbar(dims, means, errors, fmt=marker, color=colour, capsize=3, label=_label(slope))
         if len(counts) > 1:
             span = np.geomspace(dims.min(), dims.max(), 100)
-            axes.plot(span, predict(slope.fit.law or "linear", dims, means, span), color=colour)
-    if any(slope.theory is not None for slope in found):
-        span = np.array(axes.get_xlim()).clip(1)
-        axes.plot(span, (span + 1) / 2, "--", color="0.2", lw=1, label="theory for the tail: (D + 1)/2")
+            law = predict(slope.fit.law or "linear", dims, means, span)
+            axes.plot(span, law, ":" if marker == "^" else "-", color=colour, alpha=0.6)
+    _draw_theory(axes, found)
     axes.set_title("How many layers, as the dimension grows?")
     axes.set_xlabel("dimension D")
     axes.set_ylabel("layers")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize="x-small")
+    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+
+
+def _draw_theory(axes: Axes, found: list[Slope]) -> None:
+    for slope in found:
+        span = np.arange(max(min(slope.layers), 2), max(slope.layers) + 1)
+        rate = rate_of(slope.setting) if slope.target == "tail" else None
+        if rate is not None:
+            layers = [layers_per_efold(rate(int(dim))) for dim in span]
+            axes.plot(span, layers, "--", color="0.2", lw=1, label="theory near the identity")
+            return
+        if str(slope.setting["training"]).startswith("EndToEndScales("):
+            axes.plot(span, (span + 1) / 2, "--", color="0.2", lw=1, label="Theorem 1: (D + 1)/2")
+            return
 
 
 def _label(slope: Slope) -> str:
-    what = "exact" if slope.setting["training"] == "Population()" else f"N = {slope.setting['n_samples']:.0f}"
+    training, n_samples = slope.setting["training"], slope.setting["n_samples"]
+    what = short(training) if pd.isna(n_samples) else f"N = {n_samples:.0f}"
     missed = f"\nnot reached: {missed_text(slope)}" if slope.missed else ""
     law = f"; law: {slope.fit.law}" if slope.fit.law else ""
     return f"{_count(slope.target)} ({what}):\n{slope.fit.slope} for each dimension{law}{missed}"

@@ -1,39 +1,34 @@
-"""Running one cell: the only room with a clock."""
+"""Running one cell: from a setting to the rows of its table."""
 
 import platform
 import subprocess
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax import Array
 
 import gscale
 from gscale import train
+from gscale.bench import exact
+from gscale.bench.clock import Curves, Step, Tick, timed, walk
 from gscale.bench.store import SCHEMA_VERSION
-from gscale.bench.sweep import Cell, Layerwise, Population
+from gscale.bench.sweep import (
+    Cell,
+    EndToEndScales,
+    Expected,
+    Layerwise,
+    LowerBound,
+    Population,
+    WhiteningCouplings,
+)
 from gscale.data.source import Rows, check_finite, check_rows
-from gscale.theory import population
-
-Tick = Callable[[int], None]
-
-
-class Curves(NamedTuple):
-    """Loss curves of one cell: losses (S, L+1) in nats, seconds (L+1,) a seed."""
-
-    metric: str
-    loss_train: np.ndarray | None
-    loss_test: np.ndarray
-    seconds: np.ndarray
-    seconds_compile: float
+from gscale.flow import LayerSpec
 
 
 def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFrame:
@@ -67,37 +62,28 @@ def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFram
     return _rows(cell, sweep, curves)
 
 
-@jax.jit
-def seed_keys(seeds: Array) -> tuple[Array, Array]:
-    """The keys (S,) of the seeds' data and of their layers; the same whatever cell, order or worker."""
-    keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(seeds)
-    return keys[:, 0], keys[:, 1]
-
-
 def _curves(cell: Cell, tick: Tick) -> Curves:
-    if isinstance(cell.training, Population):
-        return _population_curves(cell, tick)
-    return _layerwise_curves(cell, cell.training, tick)
+    match cell.training:
+        case Layerwise():
+            return _layerwise_curves(cell, cell.training, tick)
+        case Population():
+            return exact.population_curves(cell, tick)
+        case Expected():
+            return exact.factor_curves(cell, exact.expected_factor, tick)
+        case LowerBound():
+            return exact.factor_curves(cell, exact.lowest_factor, tick)
+        case EndToEndScales():
+            return exact.scales_curves(cell, cell.training, tick)
+        case WhiteningCouplings():
+            return exact.whitening_curves(cell, tick)
 
 
 def _layerwise_curves(cell: Cell, training: Layerwise, tick: Tick) -> Curves:
-    data_keys, keys = seed_keys(np.array(cell.seeds, np.uint32))
+    data_keys, keys = exact.seed_keys(cell.seeds)
     rows = _stack([_checked_rows(cell, key) for key in data_keys])
-
-    def start(key: Array, x: Array, x_test: Array) -> tuple[train.Progress, train.Losses]:
-        progress, _ = train.start(key, x, x_test, training.first)
-        return progress, progress.losses()
-
-    def step(progress: train.Progress, index: Array) -> tuple[train.Progress, train.Losses]:
-        def one(key: Array, progress: train.Progress) -> tuple[train.Progress, train.Losses]:
-            progress, _ = train.add_layer(key, progress, cell.layer, index)
-            return progress, progress.losses()
-
-        return jax.vmap(one)(keys, progress)
-
-    began = _timed(jax.vmap(start), keys, rows.train, rows.test)
+    began = timed(_layerwise_start(training), keys, rows.train, rows.test)
     progress, first = began.result
-    walked = _walk(step, progress, cell.n_layers, tick)
+    walked = walk(_layerwise_step(cell.layer), keys, progress, cell.n_layers, tick)
     losses = np.array([first, *walked.outputs], float)  # (L+1, 2, S)
     known = rows.log_prob_train is not None
     if known:
@@ -111,64 +97,22 @@ def _layerwise_curves(cell: Cell, training: Layerwise, tick: Tick) -> Curves:
     )
 
 
-def _population_curves(cell: Cell, tick: Tick) -> Curves:
-    data_keys, keys = seed_keys(np.array(cell.seeds, np.uint32))
-    matrix: Any = cell.dataset.matrix  # type: ignore[attr-defined]  # the cell has made sure of it
-    begin = jax.jit(jax.vmap(lambda key: population.deviation(matrix(key, cell.dim))))(data_keys)
+@cache
+def _layerwise_start(training: Layerwise) -> Any:
+    def one(key: Array, x: Array, x_test: Array) -> tuple[train.Progress, train.Losses]:
+        progress, _ = train.start(key, x, x_test, training.first)
+        return progress, progress.losses()
 
-    def step(carried: Array, index: Array) -> tuple[Array, Array]:
-        def one(key: Array, carried: Array) -> tuple[Array, Array]:
-            return population.whiten_layer(key, carried, cell.layer, index)
-
-        return jax.vmap(one)(keys, carried)
-
-    walked = _walk(step, begin, cell.n_layers, tick)
-    last = jax.jit(jax.vmap(population.remaining_loss))(walked.state)
-    losses = population.losses_from_gains(jnp.stack(walked.outputs), last)
-    return Curves("kl", None, np.asarray(losses).T, walked.seconds, walked.seconds_compile)
+    return jax.jit(jax.vmap(one))
 
 
-class Timed(NamedTuple):
-    """What a compiled function returned, and the seconds of its run and of its compilation."""
+@cache
+def _layerwise_step(layer: LayerSpec) -> Step:
+    def one(key: Array, progress: train.Progress, index: Array) -> tuple[train.Progress, train.Losses]:
+        progress, _ = train.add_layer(key, progress, layer, index)
+        return progress, progress.losses()
 
-    result: Any
-    seconds: float
-    seconds_compile: float
-
-
-class Walked(NamedTuple):
-    """The state behind the last layer, each layer's output, seconds (L+1,) to each depth, and to compile."""
-
-    state: Any
-    outputs: list[Any]
-    seconds: np.ndarray
-    seconds_compile: float
-
-
-def _walk(step: Callable[[Any, Array], Any], state: Any, n_layers: int, tick: Tick) -> Walked:
-    # One call a layer and no scan: the clock and Ctrl-C get their turn, at some 0.1 ms a layer.
-    compiled, seconds_compile = _compiled(jax.jit(step, donate_argnums=0), state, jnp.int32(0))
-    outputs, seconds = [], [0.0]
-    begun = time.perf_counter()
-    for layer in range(n_layers):
-        state, output = jax.block_until_ready(compiled(state, jnp.int32(layer)))
-        seconds.append(time.perf_counter() - begun)
-        outputs.append(output)
-        tick(layer + 1)
-    return Walked(state, outputs, np.array(seconds), seconds_compile)
-
-
-def _timed(function: Callable[..., Any], *args: Any) -> Timed:
-    compiled, seconds_compile = _compiled(jax.jit(function), *args)
-    begun = time.perf_counter()
-    result = jax.block_until_ready(compiled(*args))
-    return Timed(result, time.perf_counter() - begun, seconds_compile)
-
-
-def _compiled(function: Any, *args: Any) -> tuple[Callable[..., Any], float]:
-    begun = time.perf_counter()
-    compiled = function.lower(*args).compile()
-    return compiled, time.perf_counter() - begun
+    return jax.jit(jax.vmap(one, (0, 0, None)), donate_argnums=1)
 
 
 def _mean(log_prob: Any) -> np.ndarray:
@@ -210,7 +154,7 @@ def _rows(cell: Cell, sweep: str, curves: Curves) -> pd.DataFrame:
         n_samples=pd.array([cell.n_samples] * len(measured), dtype="Int64"),
         rotation=repr(cell.layer.rotation),
         marginal=repr(cell.layer.marginal),
-        coupling=None,
+        coupling=None if cell.layer.coupling is None else repr(cell.layer.coupling),
         training=repr(cell.training),
         dtype=cell.dtype,
         metric=curves.metric,

@@ -1,7 +1,7 @@
 """From loss curves to slopes: how many layers, and how that number grows with D."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 
 from gscale.errors import InputError
+from gscale.theory.rates import coupling_rate, flat_rate, haar_rate, layers_per_efold
 
 SETTING = ["sweep", "dataset", "n_samples", "rotation", "marginal", "coupling", "training", "dtype", "metric"]
 
@@ -37,6 +38,17 @@ class Curve:
     def exact(self) -> bool:
         return self.excess_train is None
 
+    @property
+    def whole(self) -> bool:
+        """Whether each depth was trained on its own, so that depths in between do not exist."""
+        return str(self.setting["training"]).startswith(("EndToEndScales(", "WhiteningCouplings("))
+
+    def layers_to(self, target: float) -> float:
+        """Layers at which the excess first reaches a target; NaN if it never does."""
+        layers = layers_needed(self.excess, target)
+        # A crossing found by interpolation may lie a rounding above the depth itself.
+        return math.ceil(layers - 1e-9) if self.whole and not math.isnan(layers) else layers
+
 
 @dataclass(frozen=True)
 class Factor:
@@ -45,7 +57,7 @@ class Factor:
     factor: float
 
     def __call__(self, curve: Curve) -> float:
-        return layers_needed(curve.excess, curve.excess[0] / self.factor)
+        return curve.layers_to(curve.excess[0] / self.factor)
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Gain:
     nats: float
 
     def __call__(self, curve: Curve) -> float:
-        return layers_needed(curve.excess, curve.excess[0] - self.nats)
+        return curve.layers_to(curve.excess[0] - self.nats)
 
 
 @dataclass(frozen=True)
@@ -260,6 +272,10 @@ def missed_text(slope: Slope) -> str:
 
 
 def _usual_targets(curve: Curve) -> list[str]:
+    if curve.whole:
+        return ["1e6"]
+    if curve.setting["training"] in ("Expected()", "LowerBound()"):
+        return ["e", "100"]
     if curve.exact:
         return ["tail", "e"]
     return ["e"] if curve.setting["metric"] == "kl" else ["e", "10"]
@@ -272,13 +288,37 @@ def _slope(group: list[Curve], name: str) -> Slope:
         for dim in sorted({curve.dim for curve in group})
     }
     missed = {dim: int(np.isnan(n).sum()) for dim, n in layers.items() if np.isnan(n).any()}
-    return Slope(setting, name, layers, fit_scaling(layers), known_slope(setting, name), missed)
+    return Slope(setting, name, layers, fit_scaling(layers), known_slope(setting, name, list(layers)), missed)
 
 
-def known_slope(setting: dict[str, object], target: str) -> float | None:
-    """The slope that theory gives for a setting: ½ for Haar rotations in the tail on a Gaussian."""
-    exact = setting["training"] == "Population()"
-    return 0.5 if exact and setting["rotation"] == "Haar()" and target == "tail" else None
+def known_slope(setting: dict[str, object], target: str, dims: Sequence[int]) -> float | None:
+    """The slope that theory gives for a setting: of the line through its layer counts at the same D.
+
+    In the tail on a Gaussian they are `layers_per_efold` of the rate; end to end, Theorem 1's
+    (D+1)/2 for scales, and 2 for whitening couplings.
+    """
+    training, rate = str(setting["training"]), rate_of(setting)
+    if training.startswith("WhiteningCouplings(") and target == "1e6":
+        return 0.0
+    if training.startswith("EndToEndScales(") and target == "1e6":
+        return 0.5
+    if target != "tail" or rate is None or len(dims) < 2:
+        return None
+    layers = np.array([layers_per_efold(rate(dim)) for dim in dims])
+    return float(_line(np.array(dims, float), layers)[1])
+
+
+def rate_of(setting: dict[str, object]) -> Callable[[int], float] | None:
+    """Theory's factor of the loss by one layer near the identity, as a function of D, where it is known."""
+    if setting["training"] not in ("Population()", "Expected()"):
+        return None
+    layer = setting["rotation"], None if pd.isna(setting["coupling"]) else setting["coupling"]
+    known: dict[tuple[object, object], Callable[[int], float]] = {
+        ("Haar()", None): haar_rate,
+        ("Hadamard()", None): flat_rate,
+        ("Haar()", "LinearCoupling(n_active=None)"): lambda dim: coupling_rate(dim // 2, dim - dim // 2),
+    }
+    return known.get(layer)
 
 
 def break_even(losses: np.ndarray, dim: int, n_samples: int) -> int:
@@ -348,7 +388,7 @@ def fit_scaling(layers: dict[int, np.ndarray]) -> ScalingFit:
 
     Examples
     --------
-    >>> counts = {d: 2 + 0.5 * d + np.array([-0.1, 0.0, 0.1]) for d in (4, 8, 16, 32, 64)}
+    >>> counts = {d: 2 + 0.5 * d + np.array([-0.1, 0.0, 0.1]) for d in (2, 4, 8, 16, 32, 64)}
     >>> fit = fit_scaling(counts)
     >>> round(fit.slope.value, 6), fit.slope.low < 0.5 < fit.slope.high, fit.law
     (0.5, True, 'linear')
@@ -374,10 +414,11 @@ def fit_scaling(layers: dict[int, np.ndarray]) -> ScalingFit:
 def compare_laws(dims: np.ndarray, means: np.ndarray) -> dict[str, float]:
     """AICc of constant, logarithmic, linear and power laws, on relative residuals; lower is better.
 
-    Empty where there are fewer than 5 dimensions (AICc of three parameters needs them) or a count is 0.
+    Empty where there are fewer than 6 dimensions (with 5, AICc takes the constant whatever they say) or a
+    count is 0.
     """
     n = len(dims)
-    if n < 5 or (means <= 0).any():
+    if n < 6 or (means <= 0).any():
         return {}
     smallest = n * np.finfo(float).eps ** 2  # an exact law has rounding for residuals
     squares = {law: max(_fit_law(law, dims, means)[1], smallest) for law in LAWS}

@@ -28,7 +28,30 @@ class Population:
     """Exact losses on covariances alone, as with infinitely many samples; Gaussian data only."""
 
 
-Training = Layerwise | Population
+@dataclass(frozen=True)
+class Expected:
+    """`Population`, with each layer's factor replaced by its exact expectation over Haar rotations."""
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """`Population`, with each layer's factor replaced by the bound that its expectation never breaks."""
+
+
+@dataclass(frozen=True)
+class EndToEndScales:
+    """For each depth the best scales between fixed rotations, trained together on the exact loss."""
+
+    n_restarts: int = 1
+
+
+@dataclass(frozen=True)
+class WhiteningCouplings:
+    """The two affine couplings that whiten a covariance exactly; depth 2."""
+
+
+OnCovariances = Population | Expected | LowerBound | EndToEndScales | WhiteningCouplings
+Training = Layerwise | OnCovariances
 
 
 @dataclass(frozen=True)
@@ -43,14 +66,14 @@ class Cell:
         Dimension D.
     layer : LayerSpec
         What a layer is made of.
-    training : Layerwise or Population
-        How layers are fitted.
+    training : Layerwise, Population, Expected, LowerBound, EndToEndScales or WhiteningCouplings
+        How layers are fitted; all but the first work on covariances alone.
     n_layers : int
         Depth L: losses are measured with 0 … L layers.
     seeds : tuple of int
         One curve each, all in one batch.
     n_samples, n_test : int or None
-        Rows N to fit and to test on; None for `Population`.
+        Rows N to fit and to test on; None on covariances.
     dtype : str
         "float32" or "float64".
 
@@ -79,18 +102,20 @@ class Cell:
             raise InputError(f"dtype is {self.dtype!r}: it is 'float32' or 'float64'")
         if " at 0x" in repr(self):
             raise InputError(f"{self!r} has a part without a value of its own: make it a frozen dataclass")
-        if isinstance(self.training, Population):
-            self._check_population()
+        if isinstance(self.training, OnCovariances):
+            self._check_covariance()
         else:
             self._check_sampled()
 
-    def _check_population(self) -> None:
+    def _check_covariance(self) -> None:
         if not hasattr(self.dataset, "matrix"):
             raise InputError(f"{self.dataset!r} has no covariance to compute with: use Layerwise()")
         if self.n_samples is not None or self.n_test is not None or self.dtype != "float64":
             raise InputError(
-                "Population() has no samples and computes in float64: n_samples and n_test are None"
+                f"{self.training!r} has no samples: n_samples and n_test are None, dtype is 'float64'"
             )
+        if isinstance(self.training, WhiteningCouplings) and self.n_layers != 2:
+            raise InputError(f"n_layers is {self.n_layers}: WhiteningCouplings() are 2")
         self.dataset.check(self.dim, 0, 0)
 
     def _check_sampled(self) -> None:
@@ -107,10 +132,15 @@ class Cell:
     @property
     def cost(self) -> float:
         """Rough seconds on one core, to tell how far a run has come."""
-        if isinstance(self.training, Population):
-            layer = 1e-5 + 5e-10 * self.dim**3
+        d = self.dim
+        if isinstance(self.training, Layerwise):
+            layer = ((self.n_samples or 0) + (self.n_test or 0)) * d * (4e-8 + 1e-10 * d)
+        elif isinstance(self.training, EndToEndScales):
+            layer = 4e-8 * self.n_layers**2 * d**4
+        elif isinstance(self.training, Population):
+            layer = 1e-5 + 5e-10 * d**3
         else:
-            layer = ((self.n_samples or 0) + (self.n_test or 0)) * self.dim * (4e-8 + 1e-10 * self.dim)
+            layer = 2e-5 * d + 5e-9 * d**3
         return layer * self.n_layers * len(self.seeds)
 
     def __str__(self) -> str:
