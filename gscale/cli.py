@@ -62,7 +62,9 @@ def run(
     out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
-    todo = [_plan(name, profile, _parse_dims(dims), seeds, out) for name in sweeps]
+    todo = [_plan(name, profile, _parse_dims(dims), seeds) for name in sweeps]
+    for sweep, _ in todo:
+        store.prepare(out / sweep.name)
     done = _Count()
     try:
         with _progress() as bar:
@@ -147,14 +149,12 @@ def _parse_dims(text: str | None) -> tuple[int, ...] | None:
 
 
 def _plan(
-    name: str, profile: Profile, dims: tuple[int, ...] | None, n_seeds: int | None, out: Path
+    name: str, profile: Profile, dims: tuple[int, ...] | None, n_seeds: int | None
 ) -> tuple[Sweep, tuple[Cell, ...]]:
     if n_seeds is not None and n_seeds < 1:
         raise InputError(f"--seeds {n_seeds}: at least 1 seed is needed")
     sweep = catalog.load(name)
-    cells = sweep.cells(profile, dims, n_seeds)
-    store.prepare(out / sweep.name)
-    return sweep, cells
+    return sweep, sweep.cells(profile, dims, n_seeds)
 
 
 def _progress() -> Progress:

@@ -72,6 +72,7 @@ def test_list(gscale):
 
 
 BAD_INPUT = [
+    (["run", MINE, "nothing"], "there is no sweep 'nothing'"),
     (["run", "nothing"], "there is no sweep 'nothing': take one of gaussian_population, "),
     (["run", "nothing.py"], "there is no file nothing.py"),
     (["run", MINE, "--dims", "2,x"], "--dims 2,x: 'x' is no integer"),
@@ -96,7 +97,7 @@ def test_misuse_is_one_line_and_exit_code_2(gscale, tmp_path, arguments, message
     assert message in err
     assert err.count("\n") == 1
     assert out == ""
-    assert not list(tmp_path.rglob("*.parquet"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_options_are_exit_code_2(gscale):

@@ -38,5 +38,6 @@ def test_the_sweep_file_runs(tmp_path, monkeypatch, capsys):
     assert "D=4: 8 of 8 seeds, D=8: 8 of 8 seeds, D=16: 8 of 8 seeds" in capsys.readouterr().out
 
 
-def test_numbers_in_the_readme_are_those_of_the_command():
-    assert refresh().refreshed(README) == README
+@pytest.mark.parametrize("path", [ROOT / "README.md", *ROOT.glob("docs/*.md")], ids=lambda path: path.name)
+def test_numbers_are_those_of_the_commands(path):
+    assert refresh().refreshed(path.read_text()) == path.read_text()

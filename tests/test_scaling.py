@@ -104,7 +104,9 @@ def test_slopes_of_a_table():
         return table_of(np.exp(-np.arange(20 * dim) / rate), dim=dim, seed=seed, cell_id=f"{dim}")
 
     tail, fold = slopes(pd.concat([curve(dim, seed) for dim in (4, 8, 16, 32) for seed in range(3)]))
-    assert (tail.target, fold.target, tail.theory, fold.theory) == ("tail", "e", 0.5, None)
+    assert (tail.target, fold.target, fold.theory) == ("tail", "e", None)
+    # the slope of 1/log((D+2)/D) at these D, a little above ½
+    assert tail.theory == pytest.approx(0.5, abs=0.002)
     for slope in (tail, fold):
         assert slope.fit.slope.low < 0.5 < slope.fit.slope.high
         assert slope.fit.slope.high - slope.fit.slope.low < 0.01

@@ -1,0 +1,40 @@
+"""From loss curves to slopes: how many layers, and how that number grows with D."""
+
+from gscale.bench.scaling.counts import (
+    SETTING,
+    Curve,
+    Factor,
+    Gain,
+    Tail,
+    curves,
+    layers_needed,
+    tail_rate,
+    target_named,
+)
+from gscale.bench.scaling.expected import break_even, expected_losses, known_slope, rate_of
+from gscale.bench.scaling.laws import Estimate, ScalingFit, compare_laws, fit_scaling, predict
+from gscale.bench.scaling.tables import Slope, missed_text, slopes
+
+__all__ = [
+    "SETTING",
+    "Curve",
+    "Estimate",
+    "Factor",
+    "Gain",
+    "ScalingFit",
+    "Slope",
+    "Tail",
+    "break_even",
+    "compare_laws",
+    "curves",
+    "expected_losses",
+    "fit_scaling",
+    "known_slope",
+    "layers_needed",
+    "missed_text",
+    "predict",
+    "rate_of",
+    "slopes",
+    "tail_rate",
+    "target_named",
+]

@@ -1,0 +1,158 @@
+"""Laws: how layer counts grow with D, with intervals."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+LAWS = ("constant", "log", "linear", "power")
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+_UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class ScalingFit:
+    """layers = intercept + slope·D and layers ∝ D^exponent, with intervals over seeds.
+
+    ``aicc`` compares the laws "constant", "log", "linear" and "power", lower is better; ``law`` is the best,
+    None where there are too few dimensions to tell.
+    """
+
+    slope: Estimate
+    intercept: Estimate
+    exponent: Estimate
+    law: str | None
+    aicc: dict[str, float]
+
+
+def fit_scaling(layers: dict[int, np.ndarray]) -> ScalingFit:
+    """Fit layer counts of several seeds at several D.
+
+    The line is least squares on the means over seeds with weights 1/max(mean, 1)², since counts scatter
+    in proportion to their size; the exponent is fitted where they are above zero. Intervals are from a
+    bootstrap over seeds within each D, with residuals widened by √(S/(S−1)) because S seeds underestimate
+    their own spread. Seeds without a count (NaN) are left out; a D without any is.
+
+    Parameters
+    ----------
+    layers : dict of int to array
+        Layer counts of the seeds at each D.
+
+    Examples
+    --------
+    >>> counts = {d: 2 + 0.5 * d + np.array([-0.1, 0.0, 0.1]) for d in (2, 4, 8, 16, 32, 64)}
+    >>> fit = fit_scaling(counts)
+    >>> round(fit.slope.value, 6), fit.slope.low < 0.5 < fit.slope.high, fit.law
+    (0.5, True, 'linear')
+    """
+    counts = {dim: n[~np.isnan(n)] for dim, n in layers.items() if not np.isnan(n).all()}
+    dims = np.array(sorted(counts), float)
+    if len(dims) < 2:
+        return ScalingFit(_UNKNOWN, _UNKNOWN, _UNKNOWN, None, {})
+    means = np.array([counts[int(dim)].mean() for dim in dims])
+    resampled = _resampled_means([counts[int(dim)] for dim in dims])
+    laws = compare_laws(dims, means)
+    line, lines = fit_line(dims, means), fit_line(dims, resampled)
+    positive = means > 0
+    return ScalingFit(
+        _interval(line[1], lines[1]),
+        _interval(line[0], lines[0]),
+        _interval(*(_exponent(dims[positive], m[..., positive]) for m in (means, resampled))),
+        min(laws, key=laws.__getitem__) if laws else None,
+        laws,
+    )
+
+
+def compare_laws(dims: np.ndarray, means: np.ndarray) -> dict[str, float]:
+    """AICc of constant, logarithmic, linear and power laws, on relative residuals; lower is better.
+
+    Empty where there are fewer than 6 dimensions (with 5, AICc takes the constant whatever they say) or a
+    count is 0.
+    """
+    n = len(dims)
+    if n < 6 or (means <= 0).any():
+        return {}
+    smallest = n * np.finfo(float).eps ** 2  # an exact law has rounding for residuals
+    squares = {law: max(_fit_law(law, dims, means)[1], smallest) for law in LAWS}
+    parameters = {law: (2 if law == "constant" else 3) for law in LAWS}  # the scatter is one
+    return {
+        law: n * math.log(squares[law] / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+        for law, k in parameters.items()
+    }
+
+
+def predict(law: str, dims: np.ndarray, means: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Layer counts at other dimensions by a law fitted to the means at ``dims``."""
+    (power, *coefficients), _ = _fit_law(law, dims, means)
+    return _features(law, at, power) @ coefficients
+
+
+def _features(law: str, dims: np.ndarray, power: float) -> np.ndarray:
+    one = np.ones_like(dims)
+    columns = {"constant": [one], "log": [one, np.log(dims)], "linear": [one, dims], "power": [dims**power]}
+    return np.stack(columns[law], 1)
+
+
+def _fit_law(law: str, dims: np.ndarray, means: np.ndarray) -> tuple[tuple[float, ...], float]:
+    """Power and coefficients of a law, and the sum of its squared relative residuals."""
+    scale = np.maximum(means, 1)
+
+    def solve(power: float) -> tuple[tuple[float, ...], float]:
+        design, relative = _features(law, dims, power) / scale[:, None], means / scale
+        coefficients, *_ = np.linalg.lstsq(design, relative, rcond=None)
+        return (power, *coefficients), float(((design @ coefficients - relative) ** 2).sum())
+
+    if law != "power":
+        return solve(1.0)
+    return solve(minimize_scalar(lambda power: solve(power)[1], bounds=(-1, 3), method="bounded").x)
+
+
+def _resampled_means(counts: list[np.ndarray]) -> np.ndarray:
+    """Means over bootstrap samples of the seeds of each D, (R, number of D)."""
+    rng = np.random.default_rng(0)  # the same table gives the same interval
+    columns = []
+    for n in counts:
+        widen = math.sqrt(len(n) / max(len(n) - 1, 1))
+        residuals = (n - n.mean()) * widen
+        columns.append(n.mean() + rng.choice(residuals, (_RESAMPLES, len(n))).mean(1))
+    return np.stack(columns, 1)
+
+
+def fit_line(dims: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Intercept and slope of a + b·D for means (…, number of D), weighted by 1/max(mean, 1)²."""
+    weights = 1 / np.maximum(means, 1) ** 2
+    total = weights.sum(-1)
+    mean_dim = (weights * dims).sum(-1) / total
+    centred = dims - mean_dim[..., None]
+    slope = (weights * centred * means).sum(-1) / (weights * centred**2).sum(-1)
+    return (weights * means).sum(-1) / total - slope * mean_dim, slope
+
+
+def _exponent(dims: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Slope of log layers against log D; NaN where a count is not positive."""
+    if len(dims) < 2:
+        return np.full(means.shape[:-1], np.nan)
+    centred = np.log(dims) - np.log(dims).mean()
+    logs = np.log(np.where(means > 0, means, np.nan))
+    return (centred * logs).sum(-1) / (centred**2).sum()
+
+
+def _interval(value: np.ndarray, resampled: np.ndarray) -> Estimate:
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return Estimate(float(value), float(low), float(high))

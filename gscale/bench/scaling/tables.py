@@ -1,0 +1,71 @@
+"""Slopes: what a table says of every setting in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from gscale.bench.scaling.counts import Curve, curves, target_named
+from gscale.bench.scaling.expected import known_slope
+from gscale.bench.scaling.laws import ScalingFit, fit_scaling
+
+
+@dataclass(frozen=True)
+class Slope:
+    """What a table says of one setting and target.
+
+    ``layers`` has the layer counts of the seeds at each D, NaN where the target was not reached, and
+    ``missed`` the number of seeds that did not, at each D where there are any. ``theory`` is the slope
+    that should come out, None where there is none.
+    """
+
+    setting: dict[str, object]
+    target: str
+    layers: dict[int, np.ndarray]
+    fit: ScalingFit
+    theory: float | None
+    missed: dict[int, int] = field(default_factory=dict)
+
+
+def slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
+    """Fit every setting of a table; without targets, those that suit its loss.
+
+    Exact curves have a tail; where the floor of the loss is unknown, factors e and 10 are told apart.
+
+    Raises
+    ------
+    InputError
+        If a target is unknown.
+    """
+    by_setting: dict[str, list[Curve]] = {}
+    for curve in curves(table):
+        by_setting.setdefault(str(curve.setting), []).append(curve)
+    return [
+        _slope(group, name) for group in by_setting.values() for name in targets or _usual_targets(group[0])
+    ]
+
+
+def missed_text(slope: Slope) -> str:
+    """How many seeds did not reach the target, at each D where there are any."""
+    return ", ".join(f"D={dim}: {n} of {len(slope.layers[dim])} seeds" for dim, n in slope.missed.items())
+
+
+def _usual_targets(curve: Curve) -> list[str]:
+    if curve.whole:
+        return ["1e6"]
+    if curve.setting["training"] in ("Expected()", "LowerBound()"):
+        return ["e", "100"]
+    if curve.exact:
+        return ["tail", "e"]
+    return ["e"] if curve.setting["metric"] == "kl" else ["e", "10"]
+
+
+def _slope(group: list[Curve], name: str) -> Slope:
+    target, setting = target_named(name), group[0].setting
+    layers = {
+        dim: np.array([target(curve) for curve in group if curve.dim == dim])
+        for dim in sorted({curve.dim for curve in group})
+    }
+    missed = {dim: int(np.isnan(n).sum()) for dim, n in layers.items() if np.isnan(n).any()}
+    return Slope(setting, name, layers, fit_scaling(layers), known_slope(setting, name, list(layers)), missed)
