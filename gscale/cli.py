@@ -68,11 +68,9 @@ def run(
     done = _Count()
     try:
         with _progress() as bar:
-            total, n_cells = (
-                sum(cell.cost for _, cells in todo for cell in cells),
-                sum(len(c) for _, c in todo),
-            )
-            task = bar.add_task("", total=total, cells=0, n_cells=n_cells)
+            planned = [cell for _, cells in todo for cell in cells]
+            total = sum(cell.cost for cell in planned)
+            task = bar.add_task("", total=total, cells=0, n_cells=len(planned))
             for sweep, cells in todo:
                 for cell in cells:
                     _run_one(sweep, cell, out / sweep.name, bar, task, done)
@@ -206,7 +204,7 @@ def _failure(sweep: Sweep, cell: Cell, error: Exception) -> dict[str, str]:
     }
 
 
-_LINE = "  {:<6} {:<22} {:<22} {:<9} {:<7} {}"
+_LINE = "  {:<6} {:<27} {:<24} {:<9} {:<8} {}"
 
 
 def _slope_lines(found: list[Slope]) -> Iterator[str]:
@@ -216,7 +214,7 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
     for slope in found:
         if heading != (heading := f"{slope.setting['sweep']}: {_setting(slope)}"):
             yield heading
-        theory = "" if slope.theory is None else f"{slope.theory:.3f}"
+        theory = "" if slope.theory is None else f"{slope.theory:.{3 if slope.theory > 0.01 else 5}f}"
         fit, missed = slope.fit, missed_text(slope)
         yield _LINE.format(
             slope.target, str(fit.slope), str(fit.exponent), fit.law or "", theory, missed

@@ -74,7 +74,7 @@ class LinearCoupling:
     Raises
     ------
     InputError
-        If ``n_active`` is below 1, or at fitting if it leaves no passive coordinate.
+        If ``n_active`` is below 1, or at fitting if D is below 2 or no coordinate is passive.
 
     Examples
     --------
@@ -94,6 +94,8 @@ class LinearCoupling:
         """Regress on the rows of x (N, D) by least squares; the key is not used."""
         dim = x.shape[1]
         n_active = dim // 2 if self.n_active is None else self.n_active
+        if dim < 2:
+            raise InputError(f"dim is {dim}: a coupling needs at least 2 coordinates")
         if n_active >= dim:
             raise InputError(f"n_active is {n_active}: of D = {dim} coordinates at least 1 is passive")
         mean = x.mean(0)

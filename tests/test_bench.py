@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gscale import Gaussian, Haar, InputError, LayerSpec, Moments, Patches, Quantiles, fit_layerwise
+from gscale import Gaussian, Haar, Identity, InputError, LayerSpec, Moments, Patches, Quantiles, fit_layerwise
 from gscale.bench import catalog, store
 from gscale.bench.exact import seed_keys
 from gscale.bench.plot import draw_sweep, plot_sweeps
@@ -133,7 +133,12 @@ def test_the_same_cell_gives_the_same_numbers():
 
 
 def test_one_dimension_works():
-    for cell in (sampled(dim=1), exact(dim=1), sampled(dim=1, layer=LayerSpec(Haar(), Quantiles(4)))):
+    on_covariances = (Population(), Expected(), LowerBound(), EndToEndScales())
+    for cell in (
+        sampled(dim=1),
+        sampled(dim=1, layer=LayerSpec(Haar(), Quantiles(4))),
+        *(exact(dim=1, n_layers=2, training=training) for training in on_covariances),
+    ):
         assert np.isfinite(run_cell(cell, "s")["loss_test"]).all()
 
 
@@ -155,6 +160,10 @@ def test_ids_tell_settings_apart_and_stay():
         (lambda: sampled(dataset=Patches(), dim=1024), r"dim is 1024: the largest of Patches\(\) is 784"),
         (lambda: exact(dataset=Patches(), dim=4), "has no covariance"),
         (lambda: sampled(training=Population()), "has no samples: n_samples and n_test are None"),
+        (
+            lambda: exact(training=Expected(), layer=LayerSpec(Identity(), Moments())),
+            r"Expected\(\) is for layers of Haar\(\) alone",
+        ),
         (lambda: exact(training=WhiteningCouplings()), r"n_layers is 5: WhiteningCouplings\(\) are 2"),
         (lambda: sampled(layer=LayerSpec(object(), Moments())), "make it a frozen dataclass"),
     ],

@@ -33,3 +33,5 @@ def test_a_coupling_needs_an_active_coordinate(n_active):
 def test_a_coupling_needs_a_passive_coordinate():
     with pytest.raises(InputError, match="n_active is 3: of D = 3 coordinates at least 1 is passive"):
         LinearCoupling(3).fit(None, jnp.zeros((5, 3)))
+    with pytest.raises(InputError, match="dim is 1: a coupling needs at least 2"):
+        LinearCoupling().fit(None, jnp.zeros((5, 1)))

@@ -34,7 +34,8 @@ ALLOWED = {
     "train": MODEL | {"gscale.flow", "gscale.data.source"},
     "bench": set(),
     "bench.store": FOUNDATION,
-    "bench.sweep": FOUNDATION | {"gscale.bench.store", "gscale.data.source", "gscale.flow"},
+    "bench.sweep": FOUNDATION
+    | {"gscale.bench.store", "gscale.data.source", "gscale.flow", "gscale.rotations"},
     "bench.catalog": FOUNDATION | {"gscale.bench.sweep"},
     "bench.clock": set(),
     "bench.exact": {"gscale.bench.clock", "gscale.bench.sweep", "gscale.flow"}

@@ -74,12 +74,12 @@ def _factor_step(layer: LayerSpec, factor: Factor) -> Step:
 
 def expected_factor(eigenvalues: Array, loss: Array) -> Array:
     """Exact expectation of a Haar layer's factor of the loss."""
-    return 1 - expected_gain(eigenvalues) / loss
+    return 1 - expected_gain(eigenvalues) / jnp.where(loss > 0, loss, 1)  # D = 1 has nothing to lose
 
 
 def lowest_factor(eigenvalues: Array, loss: Array) -> Array:
     """Bound that the expectation is never below."""
-    return loss_lower_bound(eigenvalues) / loss
+    return loss_lower_bound(eigenvalues) / jnp.where(loss > 0, loss, 1)
 
 
 def scales_curves(cell: Cell, training: EndToEndScales, tick: Tick) -> Curves:

@@ -11,6 +11,7 @@ from gscale.bench.store import SCHEMA_VERSION, short
 from gscale.data.source import Source
 from gscale.errors import InputError
 from gscale.flow import LayerSpec, Spec
+from gscale.rotations import Haar
 
 Profile = Literal["ci", "quick", "full"]
 DType = Literal["float32", "float64"]
@@ -114,6 +115,9 @@ class Cell:
             raise InputError(
                 f"{self.training!r} has no samples: n_samples and n_test are None, dtype is 'float64'"
             )
+        of_haar = isinstance(self.training, Expected | LowerBound | EndToEndScales)
+        if of_haar and (self.layer.rotation != Haar() or self.layer.coupling is not None):
+            raise InputError(f"{self.training!r} is for layers of Haar() alone, not of {self.layer!r}")
         if isinstance(self.training, WhiteningCouplings) and self.n_layers != 2:
             raise InputError(f"n_layers is {self.n_layers}: WhiteningCouplings() are 2")
         self.dataset.check(self.dim, 0, 0)

@@ -20,7 +20,8 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        digits = 3 if not max(map(abs, (self.value, self.low, self.high))) < 0.01 else 5
+        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
 
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan)
