@@ -178,7 +178,7 @@ def _draw_layers(axes: Axes, found: list[Slope]) -> None:
     axes.set_xlabel("dimension D")
     axes.set_ylabel("layers")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
 
 
 def _draw_theory(axes: Axes, found: list[Slope]) -> None:
