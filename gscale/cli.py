@@ -3,10 +3,12 @@
 import dataclasses
 import json
 import math
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +69,7 @@ def run(
         store.prepare(out / sweep.name)
     done = _Count()
     try:
-        with _progress() as bar:
+        with _interrupts_noted(done), _progress() as bar:
             planned = [cell for _, cells in todo for cell in cells]
             total = sum(cell.cost for cell in planned)
             task = bar.add_task("", total=total, cells=0, n_cells=len(planned))
@@ -127,9 +129,25 @@ class _Count:
     run: int = 0
     there: int = 0
     failed: int = 0
+    interrupted: bool = False
 
     def text(self) -> str:
         return f"{self.run} cells run, {self.there} there already, {self.failed} failed"
+
+
+@contextmanager
+def _interrupts_noted(done: _Count) -> Iterator[None]:
+    """Note Ctrl-C as it comes: jax turns a KeyboardInterrupt inside of some comparisons into another error."""
+
+    def note(*_: object) -> None:
+        done.interrupted = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _parse_dims(text: str | None) -> tuple[int, ...] | None:
@@ -186,6 +204,8 @@ def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, d
         except InputError:
             raise
         except Exception as error:
+            if done.interrupted:
+                raise KeyboardInterrupt from error
             path = store.write_failure(folder, cell.id, _failure(sweep, cell, error))
             done.failed += 1
             outcome = f"[red]failed[/]: {escape(str(error))}; see {path}"

@@ -73,7 +73,7 @@ def test_list(gscale):
 
 BAD_INPUT = [
     (["run", MINE, "nothing"], "there is no sweep 'nothing'"),
-    (["run", "nothing"], "there is no sweep 'nothing': take one of gaussian_population, "),
+    (["run", "nothing"], "there is no sweep 'nothing': take one of equation20, gaussian_population, "),
     (["run", "nothing.py"], "there is no file nothing.py"),
     (["run", MINE, "--dims", "2,x"], "--dims 2,x: 'x' is no integer"),
     (["run", MINE, "--dims", "2.5"], "--dims 2.5: '2.5' is no integer"),
@@ -211,6 +211,23 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path, gscale):
     kept = len(store.read_tables(tmp_path / "results")["cell_id"].unique())
     assert kept >= 1
     assert f"{kept} there already" in gscale(*RUN)[1]
+
+
+def test_an_interrupt_that_jax_swallows_is_still_one(gscale, monkeypatch):
+    """It comes out as another exception, and is no failure of the cell."""
+
+    def swallow(*_):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt as interrupt:
+            raise ValueError("comparing went wrong") from interrupt
+
+    monkeypatch.setattr(cli, "run_cell", swallow)
+    code, out, _ = gscale("run", MINE)
+    assert code == 130
+    assert "0 cells run, 0 there already, 0 failed" in out
+    assert not store.read_failures(Path("results"))
 
 
 def test_kills_at_any_moment_leave_whole_files_and_change_nothing(tmp_path, gscale):
