@@ -137,7 +137,7 @@ class _Count:
 
 @contextmanager
 def _interrupts_noted(done: _Count) -> Iterator[None]:
-    """Note Ctrl-C as it comes: jax turns a KeyboardInterrupt inside of some comparisons into another error."""
+    """Note Ctrl-C as it comes: jax turns a KeyboardInterrupt in some comparisons into another error."""
 
     def note(*_: object) -> None:
         done.interrupted = True
