@@ -169,6 +169,11 @@ def test_laws_are_told_apart(law, count):
     )
 
 
+def test_too_few_dimensions_name_no_law():
+    dims = np.array([4.0, 8, 16, 32, 64, 128])
+    assert compare_laws(dims, dims / 2) == {}
+
+
 def test_break_even_is_the_first_layer_that_costs_more_than_it_gains():
     losses = np.array([1.0, 0.5, 0.4, 0.399, 0.3989])
     assert break_even(losses, dim=4, n_samples=100) == 2  # cost 0.02; gains 0.5, 0.1, 0.001

@@ -90,8 +90,9 @@ def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:
         kinds |= means.keys()
         for kind, mean in means.items():
             layers = np.arange(1, len(mean))
-            # exactness comes at a depth in proportion to D, and a loss of rounding size is exact
-            x, y = (layers / dim, np.maximum(mean[1:], _EXACT)) if kind == "whole" else (layers, mean[1:])
+            # scales are exact at a depth in proportion to D, and a loss of rounding size is exact
+            x = layers / dim if _in_dims(drawn) else layers
+            y = np.maximum(mean[1:], _EXACT) if kind == "whole" else mean[1:]
             axes.plot(x, y, _LINES[kind], color=colours[dim], marker="." if kind == "whole" else None)
         _draw_expected(axes, means, [c for c in drawn if c.dim == dim and not c.exact], colours[dim])
     _scale_losses(axes, drawn, relative)
@@ -120,6 +121,11 @@ def _mean_curves(drawn: list[Curve], relative: bool) -> dict[str, np.ndarray]:
     return {kind: np.mean([c[: min(map(len, found))] for c in found], 0) for kind, found in parts.items()}
 
 
+def _in_dims(drawn: list[Curve]) -> bool:
+    """Whether depth is drawn in units of D: for scales trained together."""
+    return all(str(curve.setting["training"]).startswith("EndToEndScales(") for curve in drawn)
+
+
 def _kind(curve: Curve) -> str:
     if curve.whole:
         return "whole"
@@ -141,13 +147,14 @@ def _draw_expected(axes: Axes, means: dict[str, np.ndarray], sampled: list[Curve
 
 def _scale_losses(axes: Axes, drawn: list[Curve], relative: bool) -> None:
     axes.set_ylabel("KL to the normal distribution (nats)")
+    axes.set_xlabel("layers")
     if all(curve.whole for curve in drawn):
         axes.set_yscale("log")
-        axes.axvline(0.5, color="0.2", lw=1, ls="--")
-        axes.set_xlabel("layers / dimension (dashed: ½)")
+        if _in_dims(drawn):
+            axes.axvline(0.5, color="0.2", lw=1, ls="--")
+            axes.set_xlabel("layers / dimension (dashed: ½)")
         return
     axes.set_xscale("log")
-    axes.set_xlabel("layers")
     if relative:
         axes.set_ylim(-0.3, 1.03)
         axes.set_ylabel("share left of the loss that can be removed")
@@ -178,7 +185,8 @@ def _draw_layers(axes: Axes, found: list[Slope]) -> None:
     axes.set_xlabel("dimension D")
     axes.set_ylabel("layers")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    columns = 1 if len(axes.get_legend_handles_labels()[0]) < 4 else 2
+    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns)
 
 
 def _draw_theory(axes: Axes, found: list[Slope]) -> None:

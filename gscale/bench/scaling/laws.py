@@ -57,7 +57,7 @@ def fit_scaling(layers: dict[int, np.ndarray]) -> ScalingFit:
 
     Examples
     --------
-    >>> counts = {d: 2 + 0.5 * d + np.array([-0.1, 0.0, 0.1]) for d in (2, 4, 8, 16, 32, 64)}
+    >>> counts = {d: 2 + 0.5 * d + np.array([-0.1, 0.0, 0.1]) for d in (2, 4, 8, 16, 32, 64, 128)}
     >>> fit = fit_scaling(counts)
     >>> round(fit.slope.value, 6), fit.slope.low < 0.5 < fit.slope.high, fit.law
     (0.5, True, 'linear')
@@ -83,11 +83,11 @@ def fit_scaling(layers: dict[int, np.ndarray]) -> ScalingFit:
 def compare_laws(dims: np.ndarray, means: np.ndarray) -> dict[str, float]:
     """AICc of constant, logarithmic, linear and power laws, on relative residuals; lower is better.
 
-    Empty where there are fewer than 6 dimensions (with 5, AICc takes the constant whatever they say) or a
-    count is 0.
+    Empty where there are fewer than 7 dimensions (with less, AICc takes the constant whatever they say) or
+    a count is 0.
     """
     n = len(dims)
-    if n < 6 or (means <= 0).any():
+    if n < 7 or (means <= 0).any():
         return {}
     smallest = n * np.finfo(float).eps ** 2  # an exact law has rounding for residuals
     squares = {law: max(_fit_law(law, dims, means)[1], smallest) for law in LAWS}
