@@ -1,7 +1,7 @@
 """The best that scales can do between fixed random rotations: Theorem 1, seen from both sides."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,16 @@ from gscale.theory.precision import in_float64
 
 _STEPS = 200
 _DONE = 1e-12  # nats; rounding leaves some 1e-14 at D = 32
+_STALLED = 1e-9  # relative gain of a step below which the next ones bring nothing either
 _STUCK = 1e9  # damping at which a step no longer moves anything
+
+
+class _Search(NamedTuple):
+    log_scales: Array
+    value: Array
+    damping: Array
+    stalled: Array
+    count: Array
 
 
 class BestScales(NamedTuple):
@@ -84,53 +93,54 @@ def best_scales(key: Array, covariance: Array, n_layers: Array, most: int, n_res
 
 
 def _levenberg(start: Array, rotations: Array, used: Array, covariance: Array) -> BestScales:
+    dim = covariance.shape[0]
     root = jnp.linalg.cholesky(covariance)
+    inverse_root = jax.scipy.linalg.solve_triangular(root, jnp.eye(dim), lower=True)
     log_det = 2 * jnp.log(jnp.diagonal(root)).sum()
-    upper = jnp.triu_indices(root.shape[0])
-    weights = jnp.where(upper[0] == upper[1], 1.0, 2.0**0.5)
 
-    def image(log_scales: Array) -> Array:
-        """A = MΣ^½."""
+    def images(log_scales: Array) -> tuple[Array, Array]:
+        """A_l = S_l Q_l ⋯ S₁ Q₁ Σ^½ behind each layer, and their inverses."""
 
-        def step(a: Array, layer: tuple[Array, Array]) -> tuple[Array, None]:
-            log_scale, rotation = layer
-            return jnp.exp(log_scale)[:, None] * (rotation @ a), None
+        def step(carry: tuple[Array, Array], layer: tuple[Array, Array]) -> tuple[Any, Any]:
+            (a, inverse), (log_scale, rotation) = carry, layer
+            a = jnp.exp(log_scale)[:, None] * (rotation @ a)
+            inverse = (inverse @ rotation.T) * jnp.exp(-log_scale)
+            return (a, inverse), (a, inverse)
 
-        return lax.scan(step, root, (log_scales * used[:, None], rotations))[0]
+        return lax.scan(step, (root, inverse_root), (log_scales, rotations))[1]
 
     def loss(log_scales: Array) -> Array:
-        total = (log_scales * used[:, None]).sum()
-        return 0.5 * ((image(log_scales) ** 2).sum() - root.shape[0] - log_det) - total
+        last = images(log_scales)[0][-1]
+        return 0.5 * ((last**2).sum() - dim - log_det) - log_scales.sum()
 
     def direction(log_scales: Array, damping: Array) -> Array:
-        inverse = jnp.linalg.inv(image(log_scales))
-
-        def whitened(log_scales: Array) -> Array:
-            a = inverse @ image(log_scales)
-            return (a @ a.T)[upper] * weights
-
-        jacobian = jax.jacfwd(whitened)(log_scales).reshape(len(weights), -1)
-        gradient = jax.grad(loss)(log_scales).ravel()
-        metric = 0.5 * jacobian.T @ jacobian + damping * jnp.eye(gradient.size)
-        step = -jax.scipy.linalg.solve(metric, gradient, assume_a="pos").reshape(log_scales.shape)
+        # A⁻¹ dA of scale i of layer l is u vᵀ, with column i of A_l⁻¹ and row i of A_l, so that entries of
+        # ½ JᵀJ are (u·u')(v·v') + (u·v')(v·u'): no Jacobian is ever formed.
+        a, inverse = images(log_scales)
+        u, v = inverse.mT.reshape(-1, dim), a.reshape(-1, dim)
+        metric = (u @ u.T) * (v @ v.T) + (u @ v.T) * (v @ u.T)
+        gradient = ((v @ (a[-1].T @ a[-1])) * u).sum(1) - 1
+        free = jnp.repeat(used, dim)
+        metric = jnp.where(free[:, None] & free[None, :], metric, 0.0) + damping * jnp.eye(u.shape[0])
+        step = -jax.scipy.linalg.solve(metric, gradient * free, assume_a="pos").reshape(log_scales.shape)
         return step * jnp.minimum(1, 2 / jnp.abs(step).max())
 
-    def improve(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        log_scales, value, damping, count = state
-        tried = log_scales + direction(log_scales, damping)
-        tried_value = loss(tried)
-        better = tried_value < value  # False for NaN
-        return (
-            jnp.where(better, tried, log_scales),
-            jnp.where(better, tried_value, value),
-            jnp.where(better, jnp.maximum(0.3 * damping, 1e-14), 4 * damping),
-            count + 1,
+    def improve(state: _Search) -> _Search:
+        tried = state.log_scales + direction(state.log_scales, state.damping)
+        value = loss(tried)
+        better = value < state.value  # False for NaN
+        return _Search(
+            jnp.where(better, tried, state.log_scales),
+            jnp.where(better, value, state.value),
+            jnp.where(better, jnp.maximum(0.3 * state.damping, 1e-14), 4 * state.damping),
+            better & (state.value - value < _STALLED * state.value),
+            state.count + 1,
         )
 
-    def unfinished(state: tuple[Array, Array, Array, Array]) -> Array:
-        _, value, damping, count = state
-        return (value > _DONE) & (damping < _STUCK) & (count < _STEPS)
+    def unfinished(state: _Search) -> Array:
+        stuck = state.stalled | (state.damping > _STUCK)
+        return (state.value > _DONE) & ~stuck & (state.count < _STEPS)
 
-    begin = (start, loss(start), jnp.ones(()), jnp.zeros((), int))
-    log_scales, value, _, _ = lax.while_loop(unfinished, improve, begin)
-    return BestScales(jnp.maximum(value, 0.0), log_scales)
+    begin = _Search(start, loss(start), jnp.ones(()), jnp.array(False), jnp.zeros((), int))
+    found = lax.while_loop(unfinished, improve, begin)
+    return BestScales(jnp.maximum(found.value, 0.0), found.log_scales)
