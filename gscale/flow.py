@@ -25,7 +25,10 @@ class Bijection(Protocol):
 
 
 class Spec(Protocol):
-    """A choice without arrays, frozen and hashable, that becomes a map by being fitted."""
+    """A choice without arrays, frozen and hashable, that becomes a map by being fitted.
+
+    A spec that has limits may say so early by ``check(dim, n_samples)``, which raises InputError.
+    """
 
     def fit(self, key: Array, x: Array) -> Bijection:
         """Fit to the rows of x (N, D)."""
@@ -76,6 +79,13 @@ class LayerSpec:
     rotation: Spec
     marginal: Spec
     coupling: Spec | None = None
+
+    def check(self, dim: int, n_samples: int) -> None:
+        """Refuse what the parts can't be fitted to, as far as they tell before they are."""
+        for part in (self.rotation, self.coupling, self.marginal):
+            check = getattr(part, "check", None)
+            if check is not None:
+                check(dim, n_samples)
 
     def fit(self, key: Array, x: Array) -> Layer:
         """Fit the rotation to the rows of x (N, D), then each part to the images under those before."""

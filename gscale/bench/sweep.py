@@ -121,12 +121,14 @@ class Cell:
         if isinstance(self.training, WhiteningCouplings) and self.n_layers != 2:
             raise InputError(f"n_layers is {self.n_layers}: WhiteningCouplings() are 2")
         self.dataset.check(self.dim, 0, 0)
+        self.layer.check(self.dim, 2 * self.dim)  # a covariance stands for 2 D rows
 
     def _check_sampled(self) -> None:
         for name, n in (("n_samples", self.n_samples), ("n_test", self.n_test)):
             if n is None or n < 2:
                 raise InputError(f"{name} is {n}: at least 2 rows are needed")
         self.dataset.check(self.dim, self.n_samples or 0, self.n_test or 0)
+        self.layer.check(self.dim, self.n_samples or 0)
 
     @cached_property
     def id(self) -> str:

@@ -18,10 +18,11 @@ def haar_rate(dim: int) -> float:
     return dim / (dim + 2)
 
 
-def flat_rate(dim: int) -> float:
-    """Factor of the loss near the identity with flat rotations, all |Q_ij| = D^−½ with random signs: 1 − 2/D.
+def mixing_rate(dim: int, fourth_moment: float) -> float:
+    """Factor of the loss near the identity by an orthogonal Q, its columns in random order and sign.
 
-    The unit diagonal gets no weight, and the off-diagonal all of it. At D = 2 one layer is exact.
+    1 − 2 (D − f)/(D (D−1)) with f = Σ_ij Q_ij⁴, which lies between 1 (all entries alike) and D (a
+    permutation). Haar rotations have 3D/(D+2) in the mean. At D = 1 there is nothing to lose.
 
     References
     ----------
@@ -29,10 +30,31 @@ def flat_rate(dim: int) -> float:
 
     Examples
     --------
-    >>> round(layers_per_efold(flat_rate(64)), 3)
-    31.497
+    >>> dim = 64
+    >>> round(mixing_rate(dim, 3 * dim / (dim + 2)) - haar_rate(dim), 12), mixing_rate(dim, dim)
+    (0.0, 1.0)
     """
-    return max(1 - 2 / dim, 0.0)
+    return max(1 - 2 * (dim - fourth_moment) / (dim * (dim - 1)), 0.0) if dim > 1 else 0.0
+
+
+def flat_rate(dim: int) -> float:
+    """Factor of the loss near the identity with the rotations of `gscale.Hadamard`.
+
+    1 − 2/D where D is a power of two: all |Q_ij| = D^−½, so that the unit diagonal gets no weight and the
+    off-diagonal all of it. At D = 2 one layer is exact. For D = 2^k m with m odd it is `mixing_rate` at
+    f = 3/2 − 1/(2m).
+
+    References
+    ----------
+    Derived here (docs/theory.md).
+
+    Examples
+    --------
+    >>> round(layers_per_efold(flat_rate(64)), 3), round(layers_per_efold(flat_rate(63)), 3)
+    (31.497, 31.249)
+    """
+    odd = dim // (dim & -dim)
+    return mixing_rate(dim, 1.5 - 0.5 / odd)
 
 
 def coupling_rate(active: int, passive: int) -> float:

@@ -22,7 +22,7 @@ class _Search(NamedTuple):
     value: Array
     damping: Array
     stalled: Array
-    count: Array
+    steps: Array
 
 
 class BestScales(NamedTuple):
@@ -134,12 +134,12 @@ def _levenberg(start: Array, rotations: Array, used: Array, covariance: Array) -
             jnp.where(better, value, state.value),
             jnp.where(better, jnp.maximum(0.3 * state.damping, 1e-14), 4 * state.damping),
             better & (state.value - value < _STALLED * state.value),
-            state.count + 1,
+            state.steps + 1,
         )
 
     def unfinished(state: _Search) -> Array:
         stuck = state.stalled | (state.damping > _STUCK)
-        return (state.value > _DONE) & ~stuck & (state.count < _STEPS)
+        return (state.value > _DONE) & ~stuck & (state.steps < _STEPS)
 
     begin = _Search(start, loss(start), jnp.ones(()), jnp.array(False), jnp.zeros((), int))
     found = lax.while_loop(unfinished, improve, begin)
