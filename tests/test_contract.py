@@ -7,13 +7,26 @@ import numpy as np
 import pytest
 
 from gscale import (
+    ICA,
+    MLP,
+    PCA,
+    Adam,
+    Coupling,
     Haar,
     Hadamard,
+    Householder,
     Identity,
     LayerSpec,
+    Learned,
+    Linear,
     LinearCoupling,
+    Logistic,
+    MixtureCDF,
     Moments,
+    Permutation,
     Quantiles,
+    SlicedWasserstein,
+    SplineTransformer,
     fit_layerwise,
 )
 from gscale.theory import whitening_couplings
@@ -32,14 +45,33 @@ def whitening_second(_, x):
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, x.dtype), second)
 
 
+def turned(key, x):
+    """A trainable rotation after training."""
+    learned = Learned(n_steps=0).fit(key, x)
+    return eqx.tree_at(lambda m: m.free, learned, jax.random.normal(key, (DIM, DIM), x.dtype))
+
+
 BIJECTIONS = {
     "Haar": Haar().fit,
     "Hadamard": Hadamard().fit,
     "Identity": Identity().fit,
+    "Permutation": Permutation().fit,
+    "Householder": Householder(2).fit,
+    "PCA": PCA(validate=0.2).fit,
+    "ICA": ICA(n_steps=5).fit,
+    "SlicedWasserstein": SlicedWasserstein(2, n_steps=2).fit,
+    "Learned": Learned(n_steps=2).fit,
+    "Learned further": turned,
     "Moments": Moments().fit,
     "Quantiles": Quantiles(n_bins=16).fit,
     "one bin": Quantiles(n_bins=1).fit,
+    "smoothed quantiles": Quantiles(n_bins=16, bandwidth=1.0, shrinkage=0.2).fit,
+    "mixture of normals": MixtureCDF(n_components=3).fit,
+    "mixture of logistics": MixtureCDF(n_components=3, component=Logistic()).fit,
     "LinearCoupling": LinearCoupling().fit,
+    "Coupling, affine": Coupling(conditioner=MLP(width=8), training=Adam(n_steps=20)).fit,
+    "Coupling, spline": Coupling(SplineTransformer(n_bins=4), MLP(width=8), training=Adam(n_steps=20)).fit,
+    "Coupling, linear": Coupling(conditioner=Linear(), training=Adam(n_steps=20)).fit,
     "LinearCoupling of one": LinearCoupling(n_active=1).fit,
     "AffineCoupling with scales": whitening_second,
     "Layer": LayerSpec(Haar(), Quantiles(n_bins=16)).fit,

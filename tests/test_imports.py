@@ -10,14 +10,19 @@ PACKAGE = Path(__file__).parents[1] / "gscale"
 # What each room may import of the package.
 FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
-DATA = MODEL | {"gscale.data.source", "gscale.data.gaussian", "gscale.data.images"}
+DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "gaussian", "images", "toys")}
 THEORY = ("gain", "population", "rates", "scales", "spurious", "whitening")
 ALLOWED = {
     "errors": set(),
     "metrics": FOUNDATION,
     "rotations": FOUNDATION,
     "marginals": FOUNDATION,
-    "coupling": FOUNDATION,
+    "mixture": FOUNDATION | {"gscale.marginals"},
+    "frames": {"gscale.rotations"},
+    "learned": FOUNDATION | {"gscale.frames", "gscale.marginals", "gscale.rotations"},
+    "conditioner": FOUNDATION,
+    "transformer": FOUNDATION | {"gscale.marginals"},
+    "coupling": FOUNDATION | {"gscale.conditioner", "gscale.marginals", "gscale.transformer"},
     "theory.precision": set(),
     "theory.rates": set(),
     "theory.gain": {"gscale.theory.precision"},
@@ -29,6 +34,7 @@ ALLOWED = {
     "data.source": FOUNDATION,
     "data.gaussian": MODEL | {"gscale.data.source"},
     "data.images": FOUNDATION | {"gscale.data.source"},
+    "data.toys": MODEL | {"gscale.data.source"},
     "data": DATA,
     "flow": MODEL | {"gscale.rotations", "gscale.marginals", "gscale.data"},
     "train": MODEL | {"gscale.flow", "gscale.data.source"},
@@ -48,7 +54,9 @@ ALLOWED = {
     "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.rates"},
     "bench.scaling.tables": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws")},
     "bench.scaling": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables")},
-    "bench.plot": FOUNDATION | {"gscale.theory.rates", "gscale.bench.store", "gscale.bench.scaling"},
+    "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
+    "bench.plot": FOUNDATION
+    | {"gscale.theory.rates", "gscale.bench.compare", "gscale.bench.store", "gscale.bench.scaling"},
 }
 
 
@@ -79,7 +87,12 @@ def test_imports_point_one_way():
 
 def test_what_reads_tables_never_touches_jax():
     bench = PACKAGE / "bench"
-    for path in (bench / "store.py", bench / "plot.py", *(bench / "scaling").glob("*.py")):
+    for path in (
+        bench / "store.py",
+        bench / "compare.py",
+        bench / "plot.py",
+        *(bench / "scaling").glob("*.py"),
+    ):
         assert not {"jax", "equinox"} & {name.split(".")[0] for name in imports_of(path)}
 
 

@@ -1,6 +1,5 @@
 """Figures from tables: the loss curves of a sweep, and its layers against D."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,14 +10,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.stats import t as student_t
 
+from gscale.bench.compare import draw_comparison
 from gscale.bench.scaling import (
     Curve,
     Slope,
     break_even,
     curves,
     expected_losses,
+    half_width,
     missed_text,
     predict,
     rate_of,
@@ -33,6 +33,7 @@ _LINES = {"test": "-", "train": "--", "exact": ":", "expected": "-", "bound": "-
 _MARKERS = {"Population()": "o", "Expected()": "s", "LowerBound()": "^"}
 _NAMES = {"whole": "trained together"}
 _KINDS = {"Population": "exact", "Expected": "expected", "LowerBound": "bound"}
+_FEW = 3  # layers that a figure shows one below the other; more are set beside each other
 _EXACT = 1e-14  # nats; a loss below is drawn there
 _SHOWN = 1e-4  # of the first loss; exact curves go on far below
 
@@ -51,13 +52,19 @@ def plot_sweeps(table: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for sweep, rows in table.groupby("sweep"):
-            figure = draw_sweep(rows, about.get(str(sweep), str(sweep)))
+            draw = draw_comparison if _n_layers(rows) > _FEW else draw_sweep
+            figure = draw(rows, about.get(str(sweep), str(sweep)))
             paths.append(folder / f"{sweep}.png")
             figure.savefig(paths[-1], dpi=120)
             figure.savefig(paths[-1].with_suffix(".svg"))
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}") from None
     return paths
+
+
+def _n_layers(table: pd.DataFrame) -> int:
+    """Kinds of layers that are fitted to the same rows."""
+    return int(table[_ROW].drop_duplicates().groupby("dataset").size().max())
 
 
 def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
@@ -174,7 +181,7 @@ def _draw_layers(axes: Axes, found: list[Slope]) -> None:
         marker = _MARKERS.get(str(slope.setting["training"]), "o")
         counts = {dim: n[~np.isnan(n)] for dim, n in slope.layers.items() if not np.isnan(n).all()}
         dims, means = np.array(list(counts), float), np.array([n.mean() for n in counts.values()])
-        errors = [_half_width(n) for n in counts.values()]
+        errors = [half_width(n) for n in counts.values()]
         axes.errorbar(dims, means, errors, fmt=marker, color=colour, capsize=3, label=_label(slope))
         if len(counts) > 1:
             span = np.geomspace(dims.min(), dims.max(), 100)
@@ -216,9 +223,3 @@ def _count(target: str) -> str:
     if target.endswith("nats"):
         return f"layers to lower the loss by {target}"
     return f"layers until 1/{target} of the loss is left"
-
-
-def _half_width(counts: np.ndarray) -> float:
-    """Half of a mean's 95 % interval; 0 where one seed gives none."""
-    n = len(counts)
-    return 0.0 if n < 2 else float(student_t.ppf(0.975, n - 1) * counts.std(ddof=1) / math.sqrt(n))

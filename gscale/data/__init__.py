@@ -12,6 +12,7 @@ from gscale.data.gaussian import (
 )
 from gscale.data.images import Digits, Patches
 from gscale.data.source import Rows, Source, check_dim, check_rows
+from gscale.data.toys import GaussianMixture, LaplaceSources
 
 __all__ = [
     "AR1",
@@ -19,6 +20,8 @@ __all__ = [
     "Digits",
     "Equicorrelated",
     "Gaussian",
+    "GaussianMixture",
+    "LaplaceSources",
     "NearIdentity",
     "Patches",
     "PowerLaw",

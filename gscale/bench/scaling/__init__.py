@@ -12,7 +12,7 @@ from gscale.bench.scaling.counts import (
     target_named,
 )
 from gscale.bench.scaling.expected import break_even, expected_losses, known_slope, rate_of
-from gscale.bench.scaling.laws import Estimate, ScalingFit, compare_laws, fit_scaling, predict
+from gscale.bench.scaling.laws import Estimate, ScalingFit, compare_laws, fit_scaling, half_width, predict
 from gscale.bench.scaling.tables import Slope, missed_text, slopes
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "curves",
     "expected_losses",
     "fit_scaling",
+    "half_width",
     "known_slope",
     "layers_needed",
     "missed_text",

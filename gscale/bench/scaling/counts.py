@@ -21,6 +21,7 @@ class Curve:
     """One loss curve: test loss over its floor with 0, 1, …, L layers, in nats, and train loss likewise.
 
     Curves without a training loss come from covariances alone and are exact: no sampling floor.
+    ``seconds`` is the time that fitting has taken by then.
     """
 
     setting: dict[str, object]
@@ -28,6 +29,7 @@ class Curve:
     seed: int
     excess: np.ndarray
     excess_train: np.ndarray | None
+    seconds: np.ndarray
 
     @property
     def exact(self) -> bool:
@@ -185,12 +187,13 @@ def curves(table: pd.DataFrame) -> Iterator[Curve]:
     depths = table.groupby([*known, "cell_id"], dropna=False, sort=True)["n_layers"].max().reset_index()
     chosen = depths.sort_values("n_layers", kind="stable").drop_duplicates(known, keep="last").sort_index()
     ordered = table.sort_values("n_layers", kind="stable")
-    losses = dict(iter(ordered.groupby(["cell_id", "seed"])[["loss_test", "loss_train"]]))
+    losses = dict(iter(ordered.groupby(["cell_id", "seed"])[["loss_test", "loss_train", "seconds"]]))
     chosen["lowest"] = [losses[row.cell_id, row.seed]["loss_test"].min() for row in chosen.itertuples()]
     rivals = ["sweep", "dataset", "n_samples", "metric", "dim", "seed"]
     chosen["floor"] = chosen.groupby(rivals, dropna=False)["lowest"].transform("min")
     chosen.loc[chosen["metric"] == "kl", "floor"] = 0.0
     for row in chosen.to_dict("records"):
-        test, train = losses[row["cell_id"], row["seed"]].to_numpy(float).T - row["floor"]
+        *found, seconds = losses[row["cell_id"], row["seed"]].to_numpy(float).T
+        test, train = (loss - row["floor"] for loss in found)
         setting = {name: row[name] for name in SETTING}
-        yield Curve(setting, row["dim"], row["seed"], test, None if np.isnan(train).all() else train)
+        yield Curve(setting, row["dim"], row["seed"], test, None if np.isnan(train).all() else train, seconds)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.stats import t as student_t
 
 LAWS = ("constant", "log", "linear", "power")
 
@@ -152,6 +153,18 @@ def _exponent(dims: np.ndarray, means: np.ndarray) -> np.ndarray:
     centred = np.log(dims) - np.log(dims).mean()
     logs = np.log(np.where(means > 0, means, np.nan))
     return (centred * logs).sum(-1) / (centred**2).sum()
+
+
+def half_width(counts: np.ndarray) -> float:
+    """Half of a mean's 95 % interval, by Student's t; 0 where one seed gives none.
+
+    Examples
+    --------
+    >>> round(half_width(np.array([1.0, 2.0, 3.0])), 3)
+    2.484
+    """
+    n = len(counts)
+    return 0.0 if n < 2 else float(student_t.ppf(0.975, n - 1) * counts.std(ddof=1) / math.sqrt(n))
 
 
 def _interval(value: np.ndarray, resampled: np.ndarray) -> Estimate:

@@ -1,0 +1,68 @@
+"""Couplings against Gaussianization: layers and seconds to one loss, and the D where they cross."""
+
+from gscale import (
+    MLP,
+    Adam,
+    AffineTransformer,
+    Coupling,
+    Gaussian,
+    Haar,
+    LayerSpec,
+    LinearCoupling,
+    Patches,
+    Permutation,
+    Quantiles,
+    SplineTransformer,
+)
+from gscale.bench.sweep import Grid, Layerwise, Sweep
+
+MARGINAL = Quantiles(n_bins=16)
+ALONE = LayerSpec(Haar(), MARGINAL)
+LINEAR = LayerSpec(Haar(), MARGINAL, coupling=LinearCoupling())
+
+
+def _trained(steps: int, width: int) -> tuple[LayerSpec, LayerSpec]:
+    training, conditioner = Adam(n_steps=steps), MLP(width=width)
+    transformers = AffineTransformer(), SplineTransformer()
+    affine, spline = (Coupling(t, conditioner, training=training) for t in transformers)
+    return LayerSpec(Haar(), MARGINAL, coupling=affine), LayerSpec(Haar(), MARGINAL, coupling=spline)
+
+
+PERMUTED = LayerSpec(Permutation(), MARGINAL, coupling=Coupling(AffineTransformer(), MLP()))
+
+
+def _grid(
+    layers: tuple[LayerSpec, ...], dims: tuple[int, ...], n_samples: int, n_layers: int, n_seeds: int
+) -> Grid:
+    return Grid(
+        datasets=(Gaussian(), Patches()),
+        dims=dims,
+        layers=layers,
+        trainings=(Layerwise(first=Quantiles(n_bins=32)),),
+        depth=n_layers,
+        n_seeds=n_seeds,
+        n_samples=(n_samples,),
+        n_test=n_samples // 2,
+    )
+
+
+FULL = (LINEAR, *_trained(500, 64), PERMUTED)
+
+SWEEP = Sweep(
+    name="couplings",
+    about="Couplings and Gaussianization: layers and seconds to one loss, and the D where they cross",
+    profiles={
+        "ci": (
+            _grid((ALONE, LINEAR), (4, 9), 1_000, 12, 2),
+            _grid((_trained(50, 16)[0],), (4, 9), 1_000, 3, 2),
+        ),
+        "quick": (
+            _grid((ALONE, LINEAR), (4, 9, 16, 36), 4_000, 40, 3),
+            _grid(_trained(200, 32), (4, 9, 16, 36), 4_000, 4, 3),
+        ),
+        "full": (
+            _grid((ALONE,), (4, 9, 16, 36, 64, 144, 256), 20_000, 512, 5),
+            _grid(FULL, (4, 9, 16, 36, 64, 144, 256), 20_000, 16, 5),
+        ),
+    },
+)

@@ -1,0 +1,52 @@
+"""Rotations: which one needs the fewest layers, the least time and ends at the lowest loss, by D."""
+
+from gscale import (
+    ICA,
+    PCA,
+    Gaussian,
+    GaussianMixture,
+    Haar,
+    Hadamard,
+    Householder,
+    Identity,
+    LayerSpec,
+    Learned,
+    Patches,
+    Permutation,
+    Quantiles,
+    SlicedWasserstein,
+)
+from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.flow import Spec
+
+HELD_OUT = 0.2
+RANDOM = (Haar(), Hadamard(), Householder(4))
+LEARNED = (PCA(HELD_OUT), ICA(30, HELD_OUT), SlicedWasserstein(n_steps=10, validate=HELD_OUT))
+SLOW = (Learned(validate=HELD_OUT), SlicedWasserstein(4, 50, HELD_OUT), ICA(100, HELD_OUT))
+CONTROLS = (Identity(), Permutation())
+
+
+def _grid(
+    rotations: tuple[Spec, ...], dims: tuple[int, ...], n_samples: int, n_layers: int, n_seeds: int
+) -> Grid:
+    return Grid(
+        datasets=(Gaussian(), GaussianMixture(), Patches()),
+        dims=dims,
+        layers=tuple(LayerSpec(rotation, Quantiles(n_bins=16)) for rotation in rotations),
+        trainings=(Layerwise(first=Quantiles(n_bins=32)),),
+        depth=n_layers,
+        n_seeds=n_seeds,
+        n_samples=(n_samples,),
+        n_test=n_samples // 2,
+    )
+
+
+SWEEP = Sweep(
+    name="rotations",
+    about="Random, structured and learned rotations side by side: layers, time and loss against D",
+    profiles={
+        "ci": (_grid((Haar(), Hadamard(), Householder(4), PCA(HELD_OUT)), (4, 9), 1_000, 12, 2),),
+        "quick": (_grid((*RANDOM, *LEARNED), (4, 16, 36), 4_000, 32, 3),),
+        "full": (_grid((*RANDOM, *LEARNED, *SLOW, *CONTROLS), (4, 9, 16, 36, 64, 144, 256), 20_000, 128, 5),),
+    },
+)

@@ -1,0 +1,124 @@
+"""The figure that sets many layers beside each other, to choose one by D."""
+
+import math
+from collections.abc import Callable
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from gscale.bench.scaling import Curve, curves, half_width
+from gscale.bench.store import short
+
+_TARGET = math.e
+_MARKERS = "osD^vP*X<>hd"
+
+Measure = Callable[[Curve], float]
+
+
+def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
+    """Draw layers, seconds and loss against D: a row for each data set, a colour for each layer.
+
+    Means over seeds with 95 % intervals. A layer that does not reach 1/e of the first loss at some D has no
+    point there.
+    """
+    found = list(curves(table))
+    datasets = list(dict.fromkeys(str(curve.setting["dataset"]) for curve in found))
+    names = sorted({_name(curve) for curve in found})
+    looks = {
+        name: {"color": colour, "marker": _MARKERS[i % len(_MARKERS)]}
+        for i, (name, colour) in enumerate(
+            zip(names, sns.color_palette("colorblind", len(names)), strict=True)
+        )
+    }
+    with (
+        sns.axes_style("whitegrid"),
+        sns.plotting_context("notebook"),
+        mpl.rc_context({"svg.hashsalt": "gscale"}),
+    ):
+        figure = Figure(figsize=(16, 4.6 * len(datasets) + 1.4), layout="constrained")
+        panels = figure.subplots(len(datasets), 3, squeeze=False)
+        for row, dataset in zip(panels, datasets, strict=True):
+            _draw_row(row, [curve for curve in found if curve.setting["dataset"] == dataset], looks)
+            row[0].set_title(short(dataset), fontweight="bold", loc="left")
+        handles, labels = _all_handles(panels)
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize="small")
+        figure.suptitle(title, fontweight="bold")
+    return figure
+
+
+def _draw_row(row: np.ndarray, drawn: list[Curve], looks: dict[str, dict[str, object]]) -> None:
+    floor_known = drawn[0].setting["metric"] == "kl"
+    measures: list[tuple[str, Measure]] = [
+        ("layers until 1/e of the loss is left", layers_to_target),
+        ("seconds until 1/e of the loss is left", seconds_to_target),
+        ("KL left at best (nats)" if floor_known else "test loss over the lowest (nats)", least_excess),
+    ]
+    for axes, (label, measure) in zip(row, measures, strict=True):
+        for name in looks:
+            points = _points(measure, [curve for curve in drawn if _name(curve) == name])
+            if points:
+                dims, means, errors = zip(*points, strict=True)
+                axes.errorbar(dims, means, errors, capsize=3, label=name, **looks[name])
+        _scale(axes, label)
+
+
+def layers_to_target(curve: Curve) -> float:
+    """Layers until 1/e of the first excess is left; NaN where it is not reached."""
+    return curve.layers_to(curve.excess[0] / _TARGET)
+
+
+def seconds_to_target(curve: Curve) -> float:
+    """Seconds of fitting until 1/e of the first excess is left, a straight line between depths."""
+    layers = layers_to_target(curve)
+    return (
+        math.nan if math.isnan(layers) else float(np.interp(layers, range(len(curve.seconds)), curve.seconds))
+    )
+
+
+def least_excess(curve: Curve) -> float:
+    """The lowest excess of the test loss over all depths, in nats."""
+    return float(curve.excess.min())
+
+
+def _points(measure: Measure, drawn: list[Curve]) -> list[tuple[int, float, float]]:
+    """D, mean and half of its 95 % interval, where every seed has a value."""
+    points = []
+    for dim in sorted({curve.dim for curve in drawn}):
+        values = np.array([measure(curve) for curve in drawn if curve.dim == dim])
+        if not np.isnan(values).any():
+            points.append((dim, float(values.mean()), half_width(values)))
+    return points
+
+
+def _scale(axes: Axes, label: str) -> None:
+    axes.set_xscale("log", base=2)
+    if "nats" in label:
+        axes.set_yscale("symlog", linthresh=0.01)
+        axes.set_ylim(bottom=0)
+    elif axes.get_lines():
+        axes.set_yscale("log")
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("dimension D")
+    axes.set_ylabel(label)
+
+
+def _all_handles(panels: np.ndarray) -> tuple[list[Artist], list[str]]:
+    """One handle for each label that any panel has."""
+    found: dict[str, Artist] = {}
+    for axes in panels.ravel():
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    labels = sorted(found)
+    return [found[label] for label in labels], labels
+
+
+def _name(curve: Curve) -> str:
+    parts = [curve.setting[part] for part in ("rotation", "coupling", "marginal")]
+    return " + ".join(short(part) for part in parts if not pd.isna(part))
