@@ -20,10 +20,10 @@ from gscale.bench.sweep import Grid, Layerwise, Sweep
 from gscale.flow import Spec
 
 HELD_OUT = 0.2
-RANDOM = (Haar(), Hadamard(), Householder(4))
+RANDOM = (Haar(), Hadamard())
 LEARNED = (PCA(HELD_OUT), ICA(30, HELD_OUT), SlicedWasserstein(n_steps=10, validate=HELD_OUT))
 SLOW = (Learned(validate=HELD_OUT), SlicedWasserstein(4, 50, HELD_OUT), ICA(100, HELD_OUT))
-CONTROLS = (Identity(), Permutation())
+CONTROLS = (Householder(4), Identity(), Permutation())
 
 
 def _grid(
@@ -46,7 +46,7 @@ SWEEP = Sweep(
     about="Random, structured and learned rotations side by side: layers, time and loss against D",
     profiles={
         "ci": (_grid((Haar(), Hadamard(), Householder(4), PCA(HELD_OUT)), (4, 9), 1_000, 12, 2),),
-        "quick": (_grid((*RANDOM, *LEARNED), (4, 16, 36), 4_000, 32, 3),),
+        "quick": (_grid((*RANDOM, *LEARNED), (4, 16, 36), 4_000, 24, 3),),
         "full": (_grid((*RANDOM, *LEARNED, *SLOW, *CONTROLS), (4, 9, 16, 36, 64, 144, 256), 20_000, 128, 5),),
     },
 )

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.scipy.special import ndtr, ndtri
+from jax.scipy.special import erfc, ndtri
 
 from gscale.errors import InputError
 
@@ -317,7 +317,7 @@ def _smoothed(ordered: Array, knots: Array, raw: Array, bandwidth: float) -> tup
 def _kernel_estimates(rows: Array, knot: Array, width: Array) -> tuple[Array, Array, Array]:
     """Distribution, survival and density (D,) at a knot (D,), with kernels of that width on the rows."""
     z = (knot[None] - rows) / width[None]
-    tail = ndtr(-jnp.abs(z))
+    tail = 0.5 * erfc(math.sqrt(0.5) * jnp.abs(z))
     cdf = jnp.where(z < 0, tail, 1 - tail).mean(0)
     survival = jnp.where(z < 0, 1 - tail, tail).mean(0)
     density = jnp.exp(-0.5 * z**2).mean(0) / (math.sqrt(2 * math.pi) * width)

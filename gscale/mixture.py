@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.scipy.special import ndtr
+from jax.scipy.special import erfc
 
 from gscale.errors import InputError
 from gscale.marginals import at_ranks, least_width, normal_score, sort_columns
@@ -76,7 +76,7 @@ class Normal:
         return -0.5 * z**2 - 0.5 * math.log(2 * math.pi)
 
     def cdf(self, z: Array) -> Array:
-        return ndtr(z)
+        return 0.5 * erfc(-math.sqrt(0.5) * z)
 
     def precision(self, z: Array) -> Array:
         return jnp.ones_like(z)
@@ -200,9 +200,9 @@ class MixtureMap(eqx.Module):
 
     def _solve(self, y: Array, box: "_Box") -> Array:
         """Point between the bounds at height y."""
-        root = lax.stop_gradient(self._search(y, box))
-        # The last step of Newton has the derivatives of the inverse function: they need not go through
-        # the search.
+        # The last step of Newton has the derivatives of the inverse function: the search needs none.
+        fixed, fixed_y, fixed_box = lax.stop_gradient((self, y, box))
+        root = fixed._search(fixed_y, fixed_box)
         height, slope = self._inside(root, box)
         return root - (height - y) / slope
 

@@ -97,9 +97,7 @@ class SplineTransformer:
     """Monotone rational-quadratic spline on [−bound, bound], the identity outside.
 
     With K bins, a softmax of K parameters gives the widths, another the heights. The derivative at an inner
-    knot is exp(b tanh(r / b)) with b = −log(min_derivative), bounded on both sides so that the way back loses
-    no more than the way there (a softplus has no upper bound, and took half as long again to train); it is
-    1 at ±bound.
+    knot is exp(b tanh(r / b)) with b = −log(min_derivative); it is 1 at ±bound.
 
     Parameters
     ----------
@@ -161,6 +159,8 @@ class SplineTransformer:
     def spline(self, parameters: Array) -> Spline:
         """Splines of D coordinates from parameters (3K−1, D)."""
         widths, heights, derivatives = jnp.split(parameters, [self.n_bins, 2 * self.n_bins])
+        # Bounded on both sides: between steep knots the softplus of the reference, which has no upper bound,
+        # leaves a bin so flat that float64 loses the way back. It also makes a step a half slower.
         inner = jnp.exp(_bounded(derivatives, -math.log(self.min_derivative)))
         end = jnp.ones_like(inner[:1])
         return Spline(

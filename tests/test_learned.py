@@ -179,7 +179,9 @@ def test_distances_by_counting_are_those_by_sorting(scale):
     x = np.random.default_rng(0).standard_t(3, (5_000, 6)).astype(np.float32) * np.float32(scale)
     frame = np.eye(6, dtype=np.float32)
     counted = np.asarray(distances(jnp.asarray(frame), jnp.asarray(x)))
-    np.testing.assert_allclose(counted, exact_distances(frame, x), rtol=0.01)
+    # Within a cell ranks are a straight line: the few outermost values may be off by half a rank, and of a
+    # law with such tails they make most of the distance.
+    np.testing.assert_allclose(counted, exact_distances(frame, x), rtol=0.03)
 
 
 def test_independent_sources_are_recovered():
@@ -202,29 +204,33 @@ def amari_error(p):
 
 @pytest.mark.parametrize("dim", [4, 40, 200])
 @pytest.mark.parametrize(
-    "spec",
-    [PCA(validate=0.25), ICA(20, validate=0.25), SlicedWasserstein(n_steps=20, validate=0.25)],
-    ids=repr,
+    "learned", [PCA, partial(ICA, 20), partial(SlicedWasserstein, n_steps=20)], ids=["PCA", "ICA", "SWD"]
 )
-def test_held_out_rows_unmask_noise(spec, dim):
-    """On N(0, I) with N = 400, D/N from 0.01 to 0.5: no worse than Haar by more than a standard error."""
-    assert worse_than_haar(spec, dim) < 1
+def test_held_out_rows_unmask_noise(learned, dim):
+    """On N(0, I), D/N from 0.01 to 0.5: not a standard error worse than Haar, as it is without them."""
+    n_test = 2000
+    # The loss of a row has the variance D/2; differences of two rotations on the same rows scatter by less.
+    error = (dim / 2 / n_test) ** 0.5
+    careful = excess_over_haar(learned(validate=0.25), dim, n_test)
+    assert careful.mean() < error
+    assert careful.mean() < 3 * careful.std(ddof=1) / len(careful) ** 0.5 + 1e-6
+    if dim == 200 and learned is not PCA:
+        assert excess_over_haar(learned(), dim, n_test).mean() > error
 
 
-def worse_than_haar(spec, dim, n=400, n_seeds=16):
-    """Difference of the test losses of one layer, in standard errors over seeds."""
+def excess_over_haar(spec, dim, n_test, n=400, n_seeds=8):
+    """Test loss of one layer over that with a Haar rotation, for each seed, in nats."""
 
     def difference(key):
         data_key, test_key, fit_key = jax.random.split(key, 3)
-        x, x_test = jax.random.normal(data_key, (n, dim)), jax.random.normal(test_key, (2000, dim))
+        x, x_test = jax.random.normal(data_key, (n, dim)), jax.random.normal(test_key, (n_test, dim))
 
         def loss(rotation):
             return fit_layerwise(fit_key, x, LayerSpec(rotation, Quantiles(16)), 1, x_test=x_test)[1].test[1]
 
         return loss(spec) - loss(Haar())
 
-    differences = np.asarray(jax.lax.map(difference, jax.random.split(KEY, n_seeds)))
-    return differences.mean() / (differences.std(ddof=1) / n_seeds**0.5 + 1e-6)
+    return np.asarray(jax.lax.map(difference, jax.random.split(KEY, n_seeds)))
 
 
 def test_structure_is_still_believed():

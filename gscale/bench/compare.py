@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from gscale.bench.scaling import Curve, curves, half_width
+from gscale.bench.scaling import Curve, crossing, curves, half_width
 from gscale.bench.store import short
 
 _TARGET = math.e
@@ -29,7 +29,7 @@ def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
     """
     found = list(curves(table))
     datasets = list(dict.fromkeys(str(curve.setting["dataset"]) for curve in found))
-    names = sorted({_name(curve) for curve in found})
+    names = list(dict.fromkeys(_name(curve) for curve in found))
     looks = {
         name: {"color": colour, "marker": _MARKERS[i % len(_MARKERS)]}
         for i, (name, colour) in enumerate(
@@ -66,6 +66,33 @@ def _draw_row(row: np.ndarray, drawn: list[Curve], looks: dict[str, dict[str, ob
                 dims, means, errors = zip(*points, strict=True)
                 axes.errorbar(dims, means, errors, capsize=3, label=name, **looks[name])
         _scale(axes, label)
+        if "nats" not in label:
+            axes.text(0.02, 0.98, _crossings(measure, drawn), transform=axes.transAxes, va="top", fontsize=8)
+
+
+def _crossings(measure: Measure, drawn: list[Curve]) -> str:
+    """Where each layer with a coupling crosses the first one without, a line each."""
+    groups: dict[str, list[Curve]] = {}
+    for curve in drawn:
+        groups.setdefault(_name(curve), []).append(curve)
+    coupled = {name: g for name, g in groups.items() if not pd.isna(g[0].setting["coupling"])}
+    alone = [group for name, group in groups.items() if name not in coupled]
+    if not coupled or not alone:
+        return ""
+    found = {name: crossing(_values(measure, alone[0]), _values(measure, g)) for name, g in coupled.items()}
+    lines = [
+        f"{short(groups[name][0].setting['coupling'])} crosses at D = {at}"
+        for name, at in found.items()
+        if math.isfinite(at.value)
+    ]
+    return "\n".join(lines)
+
+
+def _values(measure: Measure, drawn: list[Curve]) -> dict[int, np.ndarray]:
+    """The measure of the seeds at each D where all have one."""
+    dims = sorted({curve.dim for curve in drawn})
+    values = {dim: np.array([measure(curve) for curve in drawn if curve.dim == dim]) for dim in dims}
+    return {dim: n for dim, n in values.items() if not np.isnan(n).any()}
 
 
 def layers_to_target(curve: Curve) -> float:
@@ -88,12 +115,7 @@ def least_excess(curve: Curve) -> float:
 
 def _points(measure: Measure, drawn: list[Curve]) -> list[tuple[int, float, float]]:
     """D, mean and half of its 95 % interval, where every seed has a value."""
-    points = []
-    for dim in sorted({curve.dim for curve in drawn}):
-        values = np.array([measure(curve) for curve in drawn if curve.dim == dim])
-        if not np.isnan(values).any():
-            points.append((dim, float(values.mean()), half_width(values)))
-    return points
+    return [(dim, float(n.mean()), half_width(n)) for dim, n in _values(measure, drawn).items()]
 
 
 def _scale(axes: Axes, label: str) -> None:

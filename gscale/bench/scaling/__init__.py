@@ -12,7 +12,15 @@ from gscale.bench.scaling.counts import (
     target_named,
 )
 from gscale.bench.scaling.expected import break_even, expected_losses, known_slope, rate_of
-from gscale.bench.scaling.laws import Estimate, ScalingFit, compare_laws, fit_scaling, half_width, predict
+from gscale.bench.scaling.laws import (
+    Estimate,
+    ScalingFit,
+    compare_laws,
+    crossing,
+    fit_scaling,
+    half_width,
+    predict,
+)
 from gscale.bench.scaling.tables import Slope, missed_text, slopes
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "Tail",
     "break_even",
     "compare_laws",
+    "crossing",
     "curves",
     "expected_losses",
     "fit_scaling",

@@ -99,6 +99,38 @@ def compare_laws(dims: np.ndarray, means: np.ndarray) -> dict[str, float]:
     }
 
 
+def crossing(first: dict[int, np.ndarray], second: dict[int, np.ndarray]) -> Estimate:
+    """The D where power laws through two sets of positive numbers meet, with its interval over seeds.
+
+    Beyond it, or below, ``first`` is the larger. NaN with fewer than 2 dimensions on either side; an
+    interval may reach to 0 or infinity where the exponents can't be told apart. Outside of the dimensions at
+    hand it is an extrapolation.
+
+    Examples
+    --------
+    >>> linear = {d: d * np.array([0.45, 0.5, 0.55]) for d in (4, 8, 16)}
+    >>> constant = {d: np.array([2.9, 3.0, 3.1]) for d in (4, 8, 16)}
+    >>> found = crossing(linear, constant)
+    >>> round(found.value, 6), found.low < 6 < found.high
+    (6.0, True)
+    """
+    lines = []
+    for counts in (first, second):
+        dims = np.array(sorted(dim for dim, n in counts.items() if (n > 0).all()))
+        if len(dims) < 2:
+            return _UNKNOWN
+        values = [counts[int(dim)] for dim in dims]
+        means = np.vstack([[n.mean() for n in values], _resampled_means(values)])
+        centred = np.log(dims) - np.log(dims).mean()
+        logs = np.log(np.maximum(means, np.finfo(float).tiny))
+        slope = (centred * logs).sum(1) / (centred**2).sum()
+        lines.append((logs.mean(1) - slope * np.log(dims).mean(), slope))
+    (a1, b1), (a2, b2) = lines
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        meet = np.exp((a2 - a1) / (b1 - b2))
+    return _interval(meet[0], meet[1:])
+
+
 def predict(law: str, dims: np.ndarray, means: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Layer counts at other dimensions by a law fitted to the means at ``dims``."""
     (power, *coefficients), _ = _fit_law(law, dims, means)
