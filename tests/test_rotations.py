@@ -23,7 +23,7 @@ def matrix_of(spec, dim, dtype="float32"):
 
 
 @pytest.mark.parametrize("spec", RANDOM, ids=repr)
-@pytest.mark.parametrize("dim", [1, 2, 3, 12, 64, 97, 1000, 1024])
+@pytest.mark.parametrize("dim", [1, 12, 97, 1024])
 def test_rotations_are_orthogonal(spec, dim, dtype):
     matrix, inverse = matrix_of(spec, dim, dtype)
     tolerance = {"float32": 1e-5, "float64": 1e-12}[dtype]
