@@ -9,16 +9,21 @@ from gscale import (
     Haar,
     LayerSpec,
     LinearCoupling,
+    Moments,
     Patches,
     Permutation,
     Quantiles,
     SplineTransformer,
 )
 from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.data import Source
 
 MARGINAL = Quantiles(n_bins=16)
 ALONE = LayerSpec(Haar(), MARGINAL)
 LINEAR = LayerSpec(Haar(), MARGINAL, coupling=LinearCoupling())
+# On Gaussians scales are all that a marginal has to find, and a linear conditioner all that a coupling has.
+ALONE_SCALED = LayerSpec(Haar(), Moments())
+LINEAR_SCALED = LayerSpec(Haar(), Moments(), coupling=LinearCoupling())
 
 
 def _trained(steps: int, width: int) -> tuple[LayerSpec, LayerSpec]:
@@ -32,10 +37,15 @@ PERMUTED = LayerSpec(Permutation(), MARGINAL, coupling=Coupling(AffineTransforme
 
 
 def _grid(
-    layers: tuple[LayerSpec, ...], dims: tuple[int, ...], n_samples: int, n_layers: int, n_seeds: int
+    dataset: Source,
+    layers: tuple[LayerSpec, ...],
+    dims: tuple[int, ...],
+    n_samples: int,
+    n_layers: int,
+    n_seeds: int,
 ) -> Grid:
     return Grid(
-        datasets=(Gaussian(), Patches()),
+        datasets=(dataset,),
         dims=dims,
         layers=layers,
         trainings=(Layerwise(first=Quantiles(n_bins=32)),),
@@ -47,23 +57,27 @@ def _grid(
 
 
 FULL = (LINEAR, *_trained(500, 64), PERMUTED)
+DIMS = (4, 9, 16, 36, 64, 144, 256)
 
 SWEEP = Sweep(
     name="couplings",
     about="Couplings and Gaussianization: layers and seconds to one loss, and the D where they cross",
     profiles={
         "ci": (
-            _grid((ALONE, LINEAR), (4, 9), 1_000, 12, 2),
-            _grid((_trained(50, 16)[0],), (4, 9), 1_000, 3, 2),
+            _grid(Gaussian(), (ALONE_SCALED,), (4, 9), 1_000, 16, 2),
+            _grid(Gaussian(), (LINEAR_SCALED,), (4, 9), 1_000, 4, 2),
         ),
         "quick": (
-            _grid((ALONE,), (4, 16, 36), 4_000, 24, 3),
-            _grid((LINEAR,), (4, 16, 36), 4_000, 6, 3),
-            _grid((_trained(200, 32)[0],), (4, 16, 36), 4_000, 4, 3),
+            _grid(Gaussian(), (ALONE_SCALED,), (4, 16, 36), 4_000, 48, 3),
+            _grid(Gaussian(), (LINEAR_SCALED,), (4, 16, 36), 4_000, 6, 3),
+            _grid(Patches(), (ALONE,), (4, 16, 36), 4_000, 24, 3),
+            _grid(Patches(), (_trained(200, 32)[0],), (4, 16, 36), 4_000, 4, 3),
         ),
         "full": (
-            _grid((ALONE,), (4, 9, 16, 36, 64, 144, 256), 20_000, 512, 5),
-            _grid(FULL, (4, 9, 16, 36, 64, 144, 256), 20_000, 16, 5),
+            _grid(Gaussian(), (ALONE, ALONE_SCALED), DIMS, 20_000, 512, 5),
+            _grid(Gaussian(), (LINEAR_SCALED, *FULL), DIMS, 20_000, 16, 5),
+            _grid(Patches(), (ALONE,), DIMS, 20_000, 512, 5),
+            _grid(Patches(), FULL, DIMS, 20_000, 16, 5),
         ),
     },
 )

@@ -33,7 +33,6 @@ _LINES = {"test": "-", "train": "--", "exact": ":", "expected": "-", "bound": "-
 _MARKERS = {"Population()": "o", "Expected()": "s", "LowerBound()": "^"}
 _NAMES = {"whole": "trained together"}
 _KINDS = {"Population": "exact", "Expected": "expected", "LowerBound": "bound"}
-_FEW = 3  # layers that a figure shows one below the other; more are set beside each other
 _EXACT = 1e-14  # nats; a loss below is drawn there
 _SHOWN = 1e-4  # of the first loss; exact curves go on far below
 
@@ -52,7 +51,7 @@ def plot_sweeps(table: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for sweep, rows in table.groupby("sweep"):
-            draw = draw_comparison if _n_layers(rows) > _FEW else draw_sweep
+            draw = draw_comparison if _has_rivals(rows) else draw_sweep
             figure = draw(rows, about.get(str(sweep), str(sweep)))
             paths.append(folder / f"{sweep}.png")
             figure.savefig(paths[-1], dpi=120)
@@ -62,9 +61,10 @@ def plot_sweeps(table: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> 
     return paths
 
 
-def _n_layers(table: pd.DataFrame) -> int:
-    """Kinds of layers that are fitted to the same rows."""
-    return int(table[_ROW].drop_duplicates().groupby("dataset").size().max())
+def _has_rivals(table: pd.DataFrame) -> bool:
+    """Whether several kinds of layers are fitted to the same sampled rows."""
+    sampled = table.loc[table["n_samples"].notna(), _ROW].drop_duplicates()
+    return bool((sampled.groupby("dataset").size() > 1).any())
 
 
 def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
