@@ -84,9 +84,10 @@ class Normal:
 
 @dataclass(frozen=True)
 class Logistic:
-    """Standard logistic components, g(z) = 1 / (4 cosh²(z/2)), for heavier tails.
+    """Standard logistic components, g(z) = 1 / (4 cosh²(z/2)): heavier tails.
 
-    V is distributed as the square of twice a Kolmogorov variable, and E[1/V | z] = tanh(z/2) / z.
+    V is the square of twice a Kolmogorov variable, and E[1/V | z] = tanh(z/2) / z. A few of them cannot
+    make a normal: once the coordinates are normal, each further layer costs a little.
 
     References
     ----------
