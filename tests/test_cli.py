@@ -73,7 +73,7 @@ def test_list(gscale):
 
 BAD_INPUT = [
     (["run", MINE, "nothing"], "there is no sweep 'nothing'"),
-    (["run", "nothing"], "there is no sweep 'nothing': take one of equation20, gaussian_population, "),
+    (["run", "nothing"], "there is no sweep 'nothing': take one of couplings, equation20, "),
     (["run", "nothing.py"], "there is no file nothing.py"),
     (["run", MINE, "--dims", "2,x"], "--dims 2,x: 'x' is no integer"),
     (["run", MINE, "--dims", "2.5"], "--dims 2.5: '2.5' is no integer"),

@@ -104,7 +104,7 @@ def _levenberg(start: Array, rotations: Array, used: Array, covariance: Array) -
         def step(carry: tuple[Array, Array], layer: tuple[Array, Array]) -> tuple[Any, Any]:
             (a, inverse), (log_scale, rotation) = carry, layer
             a = jnp.exp(log_scale)[:, None] * (rotation @ a)
-            inverse = (inverse @ rotation.T) * jnp.exp(-log_scale)
+            inverse = (inverse @ rotation.T) * jnp.exp(-log_scale)[None]
             return (a, inverse), (a, inverse)
 
         return lax.scan(step, (root, inverse_root), (log_scales, rotations))[1]
