@@ -164,8 +164,8 @@ def _value_and_gradient(frame: Array, x: Array) -> tuple[Array, Array]:
 def _displacements(projected: Array) -> Array:
     """Distance of each value from its image under the monotone transport to N(0, 1), (K, N) → (K, N).
 
-    Ranks come from counts in cells and a straight line within a cell, a hundred times faster than a sort
-    and as good: a cell holds some N/1000 values.
+    Ranks come from counts in cells and a straight line within a cell, a hundred times faster than a sort.
+    W2² is that of sorted values to 1 % on normal rows and to 3 % where a few far values make most of it.
     """
     n = projected.shape[1]
     # Squashing keeps the order, and the cells narrow where most values are, whatever the tails.

@@ -165,7 +165,7 @@ def sinf_directions(x, n_directions, rng, max_steps=200):
 def test_the_objective_is_at_least_that_of_sinf():
     """For few directions of many, where it matters which; for all of them both end within 1 %."""
     x = np.asarray(LaplaceSources().sample(KEY, 8, 2_000, 2, "float32").train)
-    for n_directions, share in ((2, 0.999), (8, 0.985)):
+    for n_directions, share in ((2, 0.999), (8, 0.99)):
         found = sinf_directions(x.astype(float), n_directions, np.random.default_rng(0))
         matrix = learned_matrix(SlicedWasserstein(n_directions), jnp.asarray(x))
         ours = exact_distances(np.asarray(matrix, float)[:n_directions], x).sum()
