@@ -1,10 +1,12 @@
 """Write what commands print into the pages that show it: between ``begin: COMMAND`` and ``end`` marks."""
 
+import contextlib
+import io
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+
+from gscale import cli
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- begin: gscale (?P<arguments>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -14,11 +16,19 @@ def refreshed(page: str) -> str:
     """A page with the output of its commands as it is now."""
 
     def block(found: re.Match[str]) -> str:
-        command = [sys.executable, "-m", "gscale.cli", *shlex.split(found["arguments"])]
-        output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-        return f"{found[1]}```\n{output}```\n{found[3]}"
+        return f"{found[1]}```\n{_output(shlex.split(found['arguments']))}```\n{found[3]}"
 
     return BLOCK.sub(block, page)
+
+
+def _output(arguments: list[str]) -> str:
+    with contextlib.chdir(ROOT), contextlib.redirect_stdout(io.StringIO()) as output:
+        try:
+            cli.main(arguments)
+        except SystemExit as ended:
+            if ended.code:
+                raise RuntimeError(f"gscale {shlex.join(arguments)} ended with code {ended.code}") from None
+    return output.getvalue()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,30 @@
-"""Settings for all tests: a shape that broadcasts by accident is an error."""
+"""Settings for all tests: a shape that broadcasts by accident is an error; compiled code is shared."""
+
+import os
+import tempfile
+
+# Two workers, and the commands that tests start, compile much of the same: what one has compiled the others
+# read. Set before JAX is imported, and by the first process of them all alone.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    _folder = tempfile.TemporaryDirectory(prefix="gscale-tests-", ignore_cleanup_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _folder.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+
+# Four fifths of a run is compiling, most of which for a few rows: half of that time is optimising. Tests that
+# compute more than they compile are marked `optimised`. What users run, .ci/run measures as they do.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(autouse=True)
+def _optimised(request):
+    """Compile the tests marked so as users' code is."""
+    marked = request.node.get_closest_marker("optimised") is not None
+    jax.config.update("jax_disable_most_optimizations", not marked)
 
 
 @pytest.fixture(params=["float32", "float64"])

@@ -37,7 +37,7 @@ def flow_of(n_layers, spec, first=None):
     return lambda key, x: fit_layerwise(key, x, spec, n_layers, first=first)[0]
 
 
-def whitening_second(key, x):
+def whitening_second(_, x):
     """The coupling that changes the last coordinates, with scales."""
     with jax.enable_x64(True), jax.ensure_compile_time_eval():
         _, second = whitening_couplings(np.cov(skewed_rows(500, x.dtype).T))

@@ -132,6 +132,7 @@ def test_what_cannot_be_whitened_is_told(covariance, message):
         whitening_couplings(covariance)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(("n", "dim"), [(2000, 200), (2000, 800), (4000, 1000)])
 def test_the_search_attains_the_spurious_distance(n, dim):
     """√(D/N) holds as D, N grow; here the optimum is above it by up to some percent."""
@@ -143,6 +144,7 @@ def test_the_search_attains_the_spurious_distance(n, dim):
     assert float(projected_distance(direction, fresh)) < 0.1 * float(distance) + 3 / n**0.5
 
 
+@pytest.mark.optimised
 def test_the_search_finds_real_structure():
     """A local search: in 4 dimensions some of 32 starts see the two modes."""
     x = np.random.default_rng(0).standard_normal((5000, 4)).astype(np.float32)

@@ -66,6 +66,7 @@ def test_hadamard_is_as_flat_as_it_is_said_to_be(dim):
     assert (matrix**4).sum() == pytest.approx(1.5 - 0.5 / odd, abs=1e-10)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("dim", [16, 32, 64, 2048])
 def test_hadamard_is_a_hadamard_matrix_in_another_order(dim):
     """Without signs and order, the rows are those of Sylvester's matrix."""
