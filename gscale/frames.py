@@ -164,18 +164,16 @@ def _value_and_gradient(frame: Array, x: Array) -> tuple[Array, Array]:
 def _displacements(projected: Array) -> Array:
     """Distance of each value from its image under the monotone transport to N(0, 1), (K, N) → (K, N).
 
-    Ranks come from counts in cells and a straight line within a cell, a hundred times faster than a sort.
-    W2² is that of sorted values to 1 % on normal rows and to 3 % where a few far values make most of it.
+    Ranks come from counts in cells, a hundred times faster than a sort: all values of a cell go to its middle
+    rank. Where a cell holds one value its rank is exact. A straight line within cells, more exact where they
+    hold many, makes W2² jitter as the frame turns, and the ascent stops on the way.
     """
     n = projected.shape[1]
     # Squashing keeps the order, and the cells narrow where most values are, whatever the tails.
     spread = jnp.abs(projected).mean(1, keepdims=True) + jnp.finfo(projected.dtype).tiny
     squashed = projected / (spread + jnp.abs(projected))
-    position = (squashed + 1) * (_CELLS / 2)
-    cell = jnp.clip(position.astype(jnp.int32), 0, _CELLS - 1)
+    cell = jnp.clip(((squashed + 1) * (_CELLS / 2)).astype(jnp.int32), 0, _CELLS - 1)
     counts = jax.vmap(lambda c: jnp.zeros(_CELLS, projected.dtype).at[c].add(1))(cell)
-    below = jnp.cumsum(counts, 1)
-    edges = jnp.concatenate([jnp.zeros_like(below[:, :1]), below], 1)
-    levels = ndtri(jnp.clip(edges / n, 0.5 / n, 1 - 0.5 / n))
-    left, right = (jnp.take_along_axis(levels, cell + i, 1) for i in (0, 1))
-    return projected - left - (right - left) * (position - cell)
+    middle = (jnp.cumsum(counts, 1) - 0.5 * counts) / n
+    levels = ndtri(jnp.clip(middle, 0.5 / n, 1 - 0.5 / n))
+    return projected - jnp.take_along_axis(levels, cell, 1)

@@ -150,7 +150,7 @@ class SlicedWasserstein:
     """
 
     n_directions: int | None = None
-    n_steps: int = 50
+    n_steps: int = 200
     validate: float = 0.0
 
     def __post_init__(self) -> None:

@@ -164,14 +164,13 @@ def sinf_directions(x, n_directions, rng, max_steps=200):
 
 
 @pytest.mark.optimised
-def test_the_objective_is_at_least_that_of_sinf():
-    """For few directions of many, where it matters which; for all of them both end within 1 %."""
-    x = np.asarray(LaplaceSources().sample(KEY, 8, 2_000, 2, "float32").train)
-    for n_directions, share in ((2, 0.999), (8, 0.99)):
-        found = sinf_directions(x.astype(float), n_directions, np.random.default_rng(0))
-        matrix = learned_matrix(SlicedWasserstein(n_directions), jnp.asarray(x))
-        ours = exact_distances(np.asarray(matrix, float)[:n_directions], x).sum()
-        assert ours > share * found
+@pytest.mark.parametrize(("dim", "n_directions", "share"), [(8, 2, 0.999), (8, 8, 0.995), (16, 16, 0.999)])
+def test_the_objective_is_at_least_that_of_sinf(dim, n_directions, share):
+    """Of two directions of many it matters which; of all of them there are many maxima close together."""
+    x = np.asarray(LaplaceSources().sample(KEY, dim, 2_000, 2, "float32").train)
+    found = sinf_directions(x.astype(float), n_directions, np.random.default_rng(1))
+    matrix = learned_matrix(SlicedWasserstein(n_directions), jnp.asarray(x))
+    assert exact_distances(np.asarray(matrix, float)[:n_directions], x).sum() > share * found
 
 
 def exact_distances(frame, x):
@@ -184,9 +183,8 @@ def test_distances_by_counting_are_those_by_sorting(scale):
     x = np.random.default_rng(0).standard_t(3, (5_000, 6)).astype(np.float32) * np.float32(scale)
     frame = np.eye(6, dtype=np.float32)
     counted = np.asarray(distances(jnp.asarray(frame), jnp.asarray(x)))
-    # Within a cell ranks are a straight line: the few outermost values may be off by half a rank, and of a
-    # law with such tails they make most of the distance.
-    np.testing.assert_allclose(counted, exact_distances(frame, x), rtol=0.03)
+    # Values that share a cell share a rank: fewer than one in a thousand are that close.
+    np.testing.assert_allclose(counted, exact_distances(frame, x), rtol=1e-4)
 
 
 def test_independent_sources_are_recovered():
