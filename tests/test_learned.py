@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 from gscale import (
     ICA,
     PCA,
     Haar,
+    Hadamard,
     InputError,
     LaplaceSources,
     Learned,
@@ -196,6 +197,29 @@ def test_independent_sources_are_recovered():
     unmixing = np.asarray(learned_matrix(ICA(), z)) / np.asarray(white.marginal.scale)[None]
     unmixing = unmixing @ np.asarray(white.rotation.matrix)
     assert amari_error(unmixing @ np.asarray(LaplaceSources().mixing(KEY, dim))) <= 0.05
+
+
+@pytest.mark.optimised
+@pytest.mark.parametrize(("dim", "others"), [(8, 0.49), (64, 9.87)])
+def test_mixed_laplace_sources_by_random_and_by_learned_rotations(dim, others):
+    """Nats over the truth: ten random layers stay below the best finite one of other packages' ten.
+
+    Theirs on sources mixed so: rbig for D = 8, SINF's recipe for D = 64. Whitening and one learned rotation
+    leave less than a tenth of what a Gaussian does.
+    """
+    rows = LaplaceSources().sample(jax.random.key(3), dim, 20_000, 20_000, "float32")
+    x, x_test = jnp.asarray(rows.train), jnp.asarray(rows.test)
+    truth = -float(np.mean(rows.log_prob_test))
+    _, losses = fit_layerwise(
+        KEY, x, LayerSpec(Hadamard(), Quantiles(16)), 9, x_test=x_test, first=Quantiles(32)
+    )
+    assert losses.test[-1] - truth < others
+    white = LayerSpec(PCA(), Moments()).fit(KEY, x)
+    (z, _), (z_test, log_det) = (jax.vmap(white.forward)(part) for part in (x, x_test))
+    _, unmixed = fit_layerwise(KEY, z, LayerSpec(ICA(), Quantiles(16)), 1, x_test=z_test)
+    scatter = multivariate_normal(np.mean(x, 0), np.cov(np.asarray(x, float).T))
+    gaussian = -scatter.logpdf(np.asarray(x_test, float)).mean() - truth
+    assert unmixed.test[-1] - log_det.mean() - truth < 0.1 * gaussian
 
 
 def amari_error(p):
