@@ -21,6 +21,7 @@ from gscale.rotations import (
     Rotation,
     SignedHadamard,
 )
+from gscale.stopping import GainAboveCost, LossStillFalls, Stopping
 from gscale.train import Losses, fit_layerwise
 from gscale.transformer import AffineTransformer, SplineTransformer
 
@@ -39,6 +40,7 @@ __all__ = [
     "Coupling",
     "Digits",
     "Flow",
+    "GainAboveCost",
     "Gaussian",
     "GaussianMixture",
     "Haar",
@@ -53,6 +55,7 @@ __all__ = [
     "Linear",
     "LinearCoupling",
     "Logistic",
+    "LossStillFalls",
     "Losses",
     "MixtureCDF",
     "MixtureMap",
@@ -70,5 +73,6 @@ __all__ = [
     "Spec",
     "Spline",
     "SplineTransformer",
+    "Stopping",
     "fit_layerwise",
 ]

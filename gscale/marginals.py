@@ -161,6 +161,10 @@ class Moments:
         """Fit to the rows of x (N, D); the key is not used."""
         return Affine(x.mean(0), jnp.maximum(x.std(0), least_width(x)))
 
+    def n_parameters(self, n_samples: int) -> int:
+        """One a coordinate, its scale: the mean costs once, in the first layer (docs/theory.md)."""
+        return 1
+
 
 @dataclass(frozen=True)
 class Quantiles:
@@ -245,6 +249,10 @@ class Quantiles:
         lower = _tail_slope(knots[:1] - ordered[:n_tail], -y[0], steepest)
         upper = _tail_slope(ordered[-n_tail:] - knots[-1:], y[-1], steepest)
         return _shrunk(Spline(knots, y, jnp.concatenate([lower, inner, upper])), self.shrinkage)
+
+    def n_parameters(self, n_samples: int) -> int:
+        """Fitted numbers a coordinate: one a bin, without account of smoothing and shrinkage."""
+        return len(_normal_levels(n_samples, self.n_bins or _fitting_bins(n_samples))) - 1
 
 
 def _fitting_bins(n_rows: int) -> int:

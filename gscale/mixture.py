@@ -301,6 +301,10 @@ class MixtureCDF:
         if self.n_steps < 1:
             raise InputError(f"n_steps is {self.n_steps}: EM needs at least 1 step")
 
+    def n_parameters(self, n_samples: int) -> int:
+        """Fitted numbers a coordinate: location, scale and weight of each component, less one."""
+        return 3 * _fitting_components(n_samples, self.n_components) - 1
+
     def fit(self, key: Array, x: Array) -> MixtureMap:
         """Fit to the rows of x (N, D); the key is not used."""
         return _fit(self, x)
@@ -354,10 +358,14 @@ def _nodes(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     return n_rows * levels - 0.5, np.diff([0, *between, 1])
 
 
+def _fitting_components(n_rows: int, n_components: int) -> int:
+    return max(1, min(n_components, n_rows // _ROWS_PER_COMPONENT))
+
+
 def _beginning(ordered: Array, n_components: int, least: Array) -> _Mixture:
     """Equal weights, locations in the middle of equal steps of rank, scales half as wide as these."""
     n = ordered.shape[0]
-    n_components = max(1, min(n_components, n // _ROWS_PER_COMPONENT))
+    n_components = _fitting_components(n, n_components)
     locations = at_ranks(ordered, n * (np.arange(n_components) + 0.5) / n_components - 0.5)
     edges = np.clip(n * np.arange(n_components + 1) / n_components - 0.5, 0, n - 1)
     scales = jnp.maximum(jnp.diff(at_ranks(ordered, edges), axis=0) / 2, least[None])

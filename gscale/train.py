@@ -5,12 +5,14 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from gscale.data.source import check_rows
 from gscale.errors import InputError
 from gscale.flow import Bijection, Flow, Spec
 from gscale.metrics import negative_log_likelihood
+from gscale.stopping import History, Stopping
 
 
 class Losses(NamedTuple):
@@ -78,6 +80,7 @@ def fit_layerwise(
     *,
     x_test: Array | None = None,
     first: Spec | None = None,
+    stopping: Stopping | None = None,
 ) -> tuple[Flow, Losses]:
     """Gaussianize: fit a layer, push the data through it, and again, without any loss to minimise.
 
@@ -90,11 +93,13 @@ def fit_layerwise(
     spec : Spec
         The layer, such as ``LayerSpec(Haar(), Quantiles())``.
     n_layers : int
-        Number of layers L, at least 1.
+        Number of layers L, at least 1; with a stopping rule, L at most.
     x_test : Array, shape (M, D), optional
         Rows to measure the test loss on; the training rows where absent.
     first : Spec, optional
         A marginal to fit in front of the first layer.
+    stopping : Stopping, optional
+        A rule that ends the fit early, `GainAboveCost` or `LossStillFalls`.
 
     Returns
     -------
@@ -105,7 +110,10 @@ def fit_layerwise(
     Raises
     ------
     InputError
-        If ``n_layers`` is below 1, or x has fewer than 2 rows, NaN, infinity or a constant column.
+        If ``n_layers`` is below 1, or x has fewer than 2 rows, NaN, infinity or a constant column; or if the
+        rule lacks test rows or the marginal's number of parameters.
+    FloatingPointError
+        If, with a stopping rule, a loss is not finite.
 
     References
     ----------
@@ -125,6 +133,8 @@ def fit_layerwise(
         raise InputError(f"n_layers is {n_layers}: a flow needs at least 1 layer")
     x = jnp.asarray(x)
     check_rows(x, "x")
+    if stopping is not None:
+        return _fit_until(key, x, x_test, spec, first, n_layers, stopping)
     x_test = x if x_test is None else jnp.asarray(x_test, x.dtype)
     return _fit_layerwise(key, x, x_test, spec, first, n_layers)
 
@@ -142,3 +152,55 @@ def _fit_layerwise(
     _, (layers, later) = lax.scan(step, begin, jnp.arange(n_layers))
     losses = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), begin.losses(), later)
     return Flow(layers, first_map, x.shape[-1]), losses
+
+
+def _fit_until(
+    key: Array,
+    x: Array,
+    x_test: Array | None,
+    spec: Spec,
+    first: Spec | None,
+    n_layers: int,
+    stopping: Stopping,
+) -> tuple[Flow, Losses]:
+    held_out = x if x_test is None else jnp.asarray(x_test, x.dtype)
+    progress, first_map, losses = _first_step(key, x, held_out, first)
+    curve, layers = [losses], list[Bijection]()
+    for index in range(n_layers):
+        progress, layer, losses = _next_step(key, progress, spec, jnp.asarray(index))
+        layers.append(layer)
+        curve.append(losses)
+        train, test = _finite_losses(curve)
+        marginal = getattr(spec, "marginal", spec)
+        history = History(train, None if x_test is None else test, marginal, x.shape[1], x.shape[0])
+        if stopping.ended(history):
+            break
+    n_kept = stopping.kept(history)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves)[:n_kept], *layers)
+    kept = jax.tree.map(lambda *values: jnp.stack(values), *curve[: n_kept + 1])
+    return Flow(stacked, first_map, x.shape[-1]), kept
+
+
+def _finite_losses(curve: list[Losses]) -> np.ndarray:
+    losses = np.array(curve, float)
+    if not np.isfinite(losses).all():
+        n_layers = int(np.argmin(np.isfinite(losses).all(1)))
+        train, test = losses[n_layers]
+        raise FloatingPointError(f"loss is {train}, on test rows {test}, with {n_layers} layers")
+    return losses.T
+
+
+@eqx.filter_jit
+def _first_step(
+    key: Array, x: Array, x_test: Array, first: Spec | None
+) -> tuple[Progress, Bijection | None, Losses]:
+    progress, bijection = start(key, x, x_test, first)
+    return progress, bijection, progress.losses()
+
+
+@eqx.filter_jit
+def _next_step(
+    key: Array, progress: Progress, spec: Spec, index: Array
+) -> tuple[Progress, Bijection, Losses]:
+    progress, layer = add_layer(key, progress, spec, index)
+    return progress, layer, progress.losses()

@@ -58,9 +58,9 @@ BIJECTIONS = {
     "Householder": Householder(2).fit,
     "Learned": turned,
     "Moments": Moments().fit,
-    "Quantiles": Quantiles(n_bins=16).fit,
+    "Quantiles": Quantiles(n_bins=8).fit,
     "one bin": Quantiles(n_bins=1).fit,
-    "smoothed quantiles": Quantiles(n_bins=16, bandwidth=1.0, shrinkage=0.2).fit,
+    "smoothed quantiles": Quantiles(n_bins=6, bandwidth=1.0, shrinkage=0.2).fit,
     "mixture of logistics": MixtureCDF(n_components=3, component=Logistic()).fit,
     "LinearCoupling": LinearCoupling().fit,
     "Coupling, spline": Coupling(SplineTransformer(n_bins=4), MLP(width=8), training=Adam(n_steps=20)).fit,
@@ -147,7 +147,7 @@ def check_dtype(bijection, x, dtype):
                 assert (image.shape, log_det.shape) == ((DIM,), ())
 
 
-@pytest.mark.parametrize("spec", [LayerSpec(Haar(), Moments()), LayerSpec(Haar(), Quantiles(n_bins=16))])
+@pytest.mark.parametrize("spec", [LayerSpec(Haar(), Moments()), LayerSpec(Haar(), Quantiles(n_bins=8))])
 def test_inverse_after_100_layers(spec, dtype):
     flow, _ = fit_layerwise(jax.random.key(1), skewed_rows(2000, dtype), spec, 100)
     points = jnp.concatenate([skewed_rows(500, dtype), extreme_rows(dtype)])

@@ -37,7 +37,8 @@ ALLOWED = {
     "data.toys": MODEL | {"gscale.data.source"},
     "data": DATA,
     "flow": MODEL | {"gscale.rotations", "gscale.marginals", "gscale.data"},
-    "train": MODEL | {"gscale.flow", "gscale.data.source"},
+    "stopping": FOUNDATION | {"gscale.flow"},
+    "train": MODEL | {"gscale.flow", "gscale.stopping", "gscale.data.source"},
     "bench": set(),
     "bench.store": FOUNDATION,
     "bench.sweep": FOUNDATION

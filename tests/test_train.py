@@ -31,7 +31,7 @@ def test_a_deeper_fit_begins_with_the_same_layers():
 def test_samples_follow_the_flow(dtype):
     mix = jnp.asarray([[1.0, 0.7], [0.0, 0.5]], dtype)
     x = jnp.exp(jax.random.normal(KEY, (20_000, 2), dtype) @ mix)
-    flow, _ = fit_layerwise(KEY, x, LayerSpec(Haar(), Quantiles()), 20, first=Quantiles())
+    flow, _ = fit_layerwise(KEY, x, LayerSpec(Haar(), Quantiles(8)), 20, first=Quantiles(8))
     sample = flow.sample(jax.random.key(1), 20_000)
     assert sample.dtype == x.dtype
     assert jnp.isfinite(sample).all()
@@ -104,7 +104,7 @@ def test_no_layers_are_refused():
 
 def test_one_dimension_works():
     x = jax.random.gamma(KEY, 2.0, (5000, 1))
-    flow, losses = fit_layerwise(KEY, x, LayerSpec(Haar(), Quantiles()), 3, first=Quantiles())
+    flow, losses = fit_layerwise(KEY, x, LayerSpec(Haar(), Quantiles(8)), 3, first=Quantiles(8))
     assert jnp.isfinite(losses.train).all()
     assert abs(float(losses.train[-1]) - 1.5772) < 0.05  # the entropy of Γ(2): 1 + γ
     assert flow.sample(KEY, 3).shape == (3, 1)
