@@ -165,13 +165,13 @@ def sinf_directions(x, n_directions, rng, max_steps=200):
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize(("dim", "n_directions", "share"), [(8, 2, 0.999), (8, 8, 0.995), (16, 16, 0.999)])
-def test_the_objective_is_at_least_that_of_sinf(dim, n_directions, share):
+@pytest.mark.parametrize(("dim", "n_directions"), [(8, 2), (8, 8), (16, 16)])
+def test_the_objective_is_at_least_that_of_sinf(dim, n_directions):
     """Of two directions of many it matters which; of all of them there are many maxima close together."""
     x = np.asarray(LaplaceSources().sample(KEY, dim, 2_000, 2, "float32").train)
     found = sinf_directions(x.astype(float), n_directions, np.random.default_rng(1))
     matrix = learned_matrix(SlicedWasserstein(n_directions), jnp.asarray(x))
-    assert exact_distances(np.asarray(matrix, float)[:n_directions], x).sum() > share * found
+    assert exact_distances(np.asarray(matrix, float)[:n_directions], x).sum() > 0.999 * found
 
 
 def exact_distances(frame, x):
