@@ -2,14 +2,20 @@
 
 from importlib.metadata import version
 
-from gscale.conditioner import MLP, Adam, Linear
+from gscale.checkpoint import Checkpoint
+from gscale.conditioner import MLP, Linear
 from gscale.coupling import AffineCoupling, ConditionedCoupling, Coupling, LinearCoupling
 from gscale.data import Digits, Gaussian, GaussianMixture, LaplaceSources, Patches
+from gscale.elementwise import Affine, Spline
+from gscale.end_to_end import Refined, Report, TrainingCurve, fit_end_to_end
 from gscale.errors import InputError
 from gscale.flow import Bijection, Flow, Layer, LayerSpec, Spec
 from gscale.learned import ICA, PCA, Learned, Orthogonal, SlicedWasserstein
-from gscale.marginals import Affine, Moments, Quantiles, Spline
+from gscale.marginals import Moments, Quantiles
 from gscale.mixture import Logistic, MixtureCDF, MixtureMap, Normal
+from gscale.optimise import Adam
+from gscale.parameters import Everything, Fixed, Marginals, Unconstrained
+from gscale.progress import TrainingBar
 from gscale.rotations import (
     Haar,
     Hadamard,
@@ -36,9 +42,12 @@ __all__ = [
     "AffineCoupling",
     "AffineTransformer",
     "Bijection",
+    "Checkpoint",
     "ConditionedCoupling",
     "Coupling",
     "Digits",
+    "Everything",
+    "Fixed",
     "Flow",
     "GainAboveCost",
     "Gaussian",
@@ -57,6 +66,7 @@ __all__ = [
     "Logistic",
     "LossStillFalls",
     "Losses",
+    "Marginals",
     "MixtureCDF",
     "MixtureMap",
     "Moments",
@@ -66,7 +76,9 @@ __all__ = [
     "Permutation",
     "Permuted",
     "Quantiles",
+    "Refined",
     "Reflections",
+    "Report",
     "Rotation",
     "SignedHadamard",
     "SlicedWasserstein",
@@ -74,5 +86,9 @@ __all__ = [
     "Spline",
     "SplineTransformer",
     "Stopping",
+    "TrainingBar",
+    "TrainingCurve",
+    "Unconstrained",
+    "fit_end_to_end",
     "fit_layerwise",
 ]

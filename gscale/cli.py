@@ -16,13 +16,7 @@ import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 from rich.table import Table
 
 from gscale.bench import catalog, store
@@ -30,9 +24,11 @@ from gscale.bench.run import run_cell
 from gscale.bench.scaling import Slope, missed_text, slopes
 from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.errors import InputError
+from gscale.progress import timed_progress
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console(highlight=False)
+_CELLS = "{task.fields[cells]}/{task.fields[n_cells]} cells"
 
 Folder = Annotated[Path, typer.Argument(help="A results folder, such as results or results/patches.")]
 
@@ -69,7 +65,7 @@ def run(
         store.prepare(out / sweep.name)
     done = _Count()
     try:
-        with _interrupts_noted(done), _progress() as bar:
+        with _interrupts_noted(done), timed_progress(_CELLS, console) as bar:
             planned = [cell for _, cells in todo for cell in cells]
             total = sum(cell.cost for cell in planned)
             task = bar.add_task("", total=total, cells=0, n_cells=len(planned))
@@ -171,19 +167,6 @@ def _plan(
         raise InputError(f"--seeds {n_seeds}: at least 1 seed is needed")
     sweep = catalog.load(name)
     return sweep, sweep.cells(profile, dims, n_seeds)
-
-
-def _progress() -> Progress:
-    return Progress(
-        BarColumn(),
-        TextColumn("{task.fields[cells]}/{task.fields[n_cells]} cells"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-        console=console,
-        transient=True,
-    )
 
 
 def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, done: _Count) -> None:

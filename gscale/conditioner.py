@@ -1,26 +1,14 @@
-"""What conditions a coupling: small networks of the passive coordinates, and their training."""
+"""What conditions a coupling: small networks of the passive coordinates."""
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-import optax
 from jax import Array, lax
 
 from gscale.errors import InputError
-
-# Often enough to find the least loss to a few percent of the steps, rarely enough to cost a tenth of them.
-_CHECKS = 20
-
-Parameters = TypeVar("Parameters")
-Loss = Callable[[Parameters, Array], Array]
-State = tuple[Parameters, optax.OptState]
-Step = Callable[[State[Parameters], Array], tuple[State[Parameters], None]]
 
 
 class Network(Protocol):
@@ -146,127 +134,6 @@ class Linear:
         centre, mean = x.mean(0), targets.mean(0)
         matrix = jnp.linalg.lstsq(x - centre[None], targets - mean[None])[0].T
         return Regression(matrix, mean - _product(matrix, centre))
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Minimise a mean over rows by Adam, its rate decayed to zero by a cosine, gradients clipped.
-
-    Every tenth row is held out, unless told otherwise. The mean over these rows is measured before the first
-    step and 20 times on the way, and the parameters with the least one are returned: where rows are few, the
-    last ones would have learned them by heart.
-
-    Parameters
-    ----------
-    n_steps : int
-        Steps; 0 leaves the start as it is.
-    learning_rate : float
-        Rate of the first step, positive.
-    batch_size : int
-        Rows a step, drawn with replacement, at least 1.
-    max_gradient : float
-        Euclidean norm to which a longer gradient is cut, positive.
-    held_out : float
-        Share of the rows that is held out, in [0, 1); with 0 the last parameters are returned.
-
-    Raises
-    ------
-    InputError
-        If a setting is out of its range.
-
-    References
-    ----------
-    Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015. Loshchilov and Hutter, "SGDR:
-    stochastic gradient descent with warm restarts", ICLR 2017, for the cosine.
-
-    Examples
-    --------
-    >>> rows = jnp.array([1.0, 3.0])
-    >>> adam = Adam(n_steps=200, learning_rate=0.1)
-    >>> mean = adam.minimise(jax.random.key(0), lambda mean, row: (row - mean) ** 2, jnp.zeros(()), rows)
-    >>> abs(float(mean) - 2) < 0.1
-    True
-    """
-
-    n_steps: int = 500
-    learning_rate: float = 5e-3
-    batch_size: int = 256
-    max_gradient: float = 1.0
-    held_out: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.n_steps < 0:
-            raise InputError(f"n_steps is {self.n_steps}: it is at least 0, which trains nothing")
-        _check_at_least_one("batch_size", self.batch_size, "a step needs at least 1 row")
-        for name, value in (("learning_rate", self.learning_rate), ("max_gradient", self.max_gradient)):
-            if not 0 < value < math.inf:
-                raise InputError(f"{name} is {value}: it must be positive and finite")
-        if not 0 <= self.held_out < 1:
-            raise InputError(f"held_out is {self.held_out}: it is a share, at least 0 and below 1")
-
-    def minimise(self, key: Array, loss: Loss[Parameters], start: Parameters, rows: Array) -> Parameters:
-        """Parameters that lower the mean of ``loss(parameters, row)`` over rows (N, …).
-
-        A NaN is never replaced by better parameters from before: the last ones are returned, and it shows in
-        the losses measured with them.
-        """
-        if self.n_steps == 0:
-            return start
-        held_out, fitted = _split_rows(rows, self.held_out)
-        # Steps are filled up to a multiple of the checks: those behind the last one have a rate of zero.
-        n_checks = min(_CHECKS, self.n_steps)
-        shape = (n_checks, math.ceil(self.n_steps / n_checks), self.batch_size)
-        batches = jax.random.randint(key, shape, 0, fitted.shape[0])
-        step = self._step(loss, fitted)
-
-        def check(progress: _Progress[Parameters], batches: Array) -> tuple[_Progress[Parameters], None]:
-            (parameters, moments), _ = lax.scan(step, (progress.parameters, progress.moments), batches)
-            return progress.moved(parameters, moments, _mean_loss(loss, parameters, held_out)), None
-
-        begin = _Progress(start, self._rule().init(start), start, _mean_loss(loss, start, held_out))
-        return lax.scan(check, begin, batches)[0].best
-
-    def _rule(self) -> optax.GradientTransformation:
-        rate = optax.cosine_decay_schedule(self.learning_rate, self.n_steps)
-        return optax.chain(optax.clip_by_global_norm(self.max_gradient), optax.adam(rate))
-
-    def _step(self, loss: Loss[Parameters], rows: Array) -> Step[Parameters]:
-        rule, gradient = self._rule(), jax.grad(_mean_loss, argnums=1)
-
-        def step(state: State[Parameters], batch: Array) -> tuple[State[Parameters], None]:
-            parameters, moments = state
-            updates, moments = rule.update(gradient(loss, parameters, rows[batch]), moments)
-            return (optax.apply_updates(parameters, updates), moments), None
-
-        return step
-
-
-class _Progress(NamedTuple, Generic[Parameters]):
-    """Where a training stands, and the parameters with the least loss on held-out rows so far."""
-
-    parameters: Parameters
-    moments: optax.OptState
-    best: Parameters
-    least: Array
-
-    def moved(self, parameters: Parameters, moments: optax.OptState, loss: Array) -> "_Progress[Parameters]":
-        # A NaN counts as better: it must reach the caller. So does a tie, as when no rows are held out.
-        better = ~(loss > self.least)
-        best = jax.tree.map(lambda new, old: jnp.where(better, new, old), parameters, self.best)
-        return _Progress(parameters, moments, best, jnp.where(better, loss, self.least))
-
-
-def _split_rows(rows: Array, share: float) -> tuple[Array, Array]:
-    """A share of the rows, evenly spaced, and the others."""
-    # Evenly spaced, a class or an hour by which rows are sorted is on both sides; nor must they be shuffled.
-    chosen = np.diff(np.floor(share * np.arange(rows.shape[0] + 1))) > 0
-    return rows[np.flatnonzero(chosen)], rows[np.flatnonzero(~chosen)]
-
-
-def _mean_loss(loss: Loss[Parameters], parameters: Parameters, rows: Array) -> Array:
-    if rows.shape[0] == 0:
-        return jnp.zeros((), rows.dtype)
-    return jax.vmap(loss, (None, 0))(parameters, rows).mean()
 
 
 def _product(matrix: Array, x: Array) -> Array:

@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from gscale.conditioner import MLP, Adam, Conditioner, Network
+from gscale.conditioner import MLP, Conditioner, Network
+from gscale.elementwise import Affine
 from gscale.errors import InputError
-from gscale.marginals import Affine, Moments
+from gscale.marginals import Moments
+from gscale.optimise import Adam
 from gscale.transformer import AffineTransformer, Transformer
 
 Transform = Callable[[Array, Array], tuple[Array, Array]]
@@ -228,10 +230,13 @@ class Coupling:
         targets = jax.vmap(self.transformer.targets)(active).reshape(x.shape[0], -1)
         start = self.conditioner.start(start_key, passive, targets)
 
-        def loss(network: Network, row: Array) -> Array:
+        def loss_of_one(network: Network, row: Array) -> Array:
             parameters = _parameters(network, self.transformer, row[n_active:])
             y, log_det = self.transformer.forward(parameters, row[:n_active])
             return 0.5 * (y**2).sum() - log_det
+
+        def loss(network: Network, rows: Array) -> Array:
+            return jax.vmap(loss_of_one, (None, 0))(network, rows).mean()
 
         network = self.training.minimise(training_key, loss, start, rows)
         return ConditionedCoupling(network, units, self.transformer, 0, n_active)

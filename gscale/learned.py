@@ -12,12 +12,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jax import Array, lax
 
 from gscale.errors import InputError
 from gscale.frames import completed, furthest_frame, independent_axes, polish, principal_axes
 from gscale.marginals import Quantiles
+from gscale.optimise import Adam
 from gscale.rotations import Rotation, product
 
 _CHECK_BINS = 16  # of the splines that learned and random rotations are compared by
@@ -278,21 +278,14 @@ class Learned:
         )
         if not self.n_steps:
             return start.base
-        optimiser = optax.adam(optax.cosine_decay_schedule(self.learning_rate, self.n_steps))
+        batch_size = min(self.batch_size, len(x))
+        adam = Adam(self.n_steps, self.learning_rate, batch_size, held_out=0.0)
         marginal = Quantiles(self.n_bins)
 
-        def step(carry: tuple[Array, Any], key: Array) -> tuple[tuple[Array, Any], None]:
-            free, state = carry
-            batch = x[jax.random.randint(key, (min(self.batch_size, len(x)),), 0, len(x))]
+        def loss(free: Array, batch: Array) -> Array:
+            return _layer_loss(Orthogonal(free, start.base).matrix, marginal, batch)
 
-            def loss(free: Array) -> Array:
-                return _layer_loss(Orthogonal(free, start.base).matrix, marginal, batch)
-
-            updates, state = optimiser.update(jax.grad(loss)(free), state)
-            return (free + updates, state), None
-
-        begin = start.free, optimiser.init(start.free)
-        (free, _), _ = lax.scan(step, begin, jax.random.split(batch_key, self.n_steps))
+        free = adam.minimise(batch_key, loss, start.free, x)
         return polish(Orthogonal(free, start.base).matrix)
 
 

@@ -15,6 +15,7 @@ from jax.typing import DTypeLike
 from scipy.linalg import hadamard
 
 from gscale.errors import InputError
+from gscale.parameters import Fixed
 
 _FACTOR_BITS = 5  # Hadamard factors of 32: larger ones cost more arithmetic, smaller ones more memory traffic
 
@@ -42,6 +43,9 @@ class Rotation(eqx.Module):
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
         return product(self.matrix.T, y), jnp.zeros((), y.dtype)
+
+    def unconstrained(self) -> Fixed:
+        return Fixed(self)  # a step along a gradient would leave the orthogonal group
 
 
 class Unrotated(eqx.Module):
@@ -157,6 +161,9 @@ class SignedHadamard(eqx.Module):
             x = product(x, _small_hadamard(size, x.dtype))
         x = _hartley(x.reshape(odd, even).T).ravel() * self.signs
         return jnp.zeros_like(x).at[self.order].set(x, unique_indices=True), jnp.zeros((), y.dtype)
+
+    def unconstrained(self) -> Fixed:
+        return Fixed(self)
 
 
 @dataclass(frozen=True)

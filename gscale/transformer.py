@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from gscale.elementwise import Spline
 from gscale.errors import InputError
-from gscale.marginals import Spline
+from gscale.parameters import bounded
 
 
 class Transformer(Protocol):
@@ -85,7 +86,7 @@ class AffineTransformer:
 
     def log_scale(self, parameters: Array) -> Array:
         """Log-scale s (D,) of the parameters (2, D)."""
-        return _bounded(parameters[0], self.max_log_scale)
+        return bounded(parameters[0], self.max_log_scale)
 
     def targets(self, x: Array) -> Array:
         """No scale, and the shift −x: its regression takes the conditional mean away."""
@@ -161,7 +162,7 @@ class SplineTransformer:
         widths, heights, derivatives = jnp.split(parameters, [self.n_bins, 2 * self.n_bins])
         # Bounded on both sides: between steep knots the softplus of the reference, which has no upper bound,
         # leaves a bin so flat that float64 loses the way back. It also makes a step a half slower.
-        inner = jnp.exp(_bounded(derivatives, -math.log(self.min_derivative)))
+        inner = jnp.exp(bounded(derivatives, -math.log(self.min_derivative)))
         end = jnp.ones_like(inner[:1])
         return Spline(
             self._knots(widths, self.min_width),
@@ -178,11 +179,6 @@ class SplineTransformer:
         inner = self.bound * (2 * jnp.cumsum(shares, axis=0)[:-1] - 1)
         end = jnp.full_like(inner[:1], self.bound)
         return jnp.concatenate([-end, inner, end])
-
-
-def _bounded(value: Array, bound: float) -> Array:
-    """The identity near zero, bent to stay within ±bound."""
-    return bound * jnp.tanh(value / bound)
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -1,0 +1,280 @@
+"""Training on the loss: what moves and what stays, killed trainings, and trainings that go wrong."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gscale import (
+    MLP,
+    Adam,
+    AffineTransformer,
+    Checkpoint,
+    Coupling,
+    Everything,
+    Haar,
+    Hadamard,
+    Householder,
+    InputError,
+    LayerSpec,
+    Learned,
+    Marginals,
+    Moments,
+    Quantiles,
+    Refined,
+    fit_end_to_end,
+    fit_layerwise,
+)
+from gscale.parameters import constrain, unconstrain
+
+KEY = jax.random.key(0)
+COLD = Adam(n_steps=0)
+COUPLING = Coupling(AffineTransformer(), MLP(4, 1), training=COLD)
+
+
+@pytest.fixture(scope="module")
+def x():
+    """Mixed Laplace sources in four dimensions."""
+    return jax.random.laplace(KEY, (600, 4)) @ jax.random.normal(jax.random.key(1), (4, 4))
+
+
+def start(x, rotation, marginal=Moments(), coupling=None, n_layers=2):  # noqa: B008
+    spec = LayerSpec(rotation, marginal, coupling=coupling)
+    return fit_layerwise(KEY, x, spec, n_layers, first=Moments())[0]
+
+
+def same(tree, other):
+    return eqx.tree_equal(eqx.filter(tree, eqx.is_array), eqx.filter(other, eqx.is_array))
+
+
+def test_parameters_without_limits_are_the_same_map(x):
+    layer = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=4), coupling=COUPLING)
+    flow, _ = fit_layerwise(KEY, x, layer, 3, first=Moments())
+    assert same(constrain(unconstrain(flow)), flow)
+    hadamard = start(x, Hadamard())
+    assert same(constrain(unconstrain(hadamard)), hadamard)
+
+
+def test_what_moves(x):
+    """Learned rotations turn and stay orthogonal, drawn ones stay to the bit, all else moves."""
+    training = Adam(n_steps=60, learning_rate=0.02)
+    flow = start(x, Learned(n_steps=0), Quantiles(n_bins=3), COUPLING)
+    trained, curve = fit_end_to_end(KEY, x, flow, training)
+    assert curve.held_out.min() < curve.held_out[0] - 0.05
+    turned, before = (jax.vmap(lambda r: r.matrix)(one.layers.rotation) for one in (trained, flow))
+    assert jnp.abs(turned - before).max() > 0.01
+    # float32: a product of D = 4 terms
+    assert jnp.abs(turned @ turned.mT - jnp.eye(4)[None]).max() < 1e-6
+    for one, other in zip(parts_of(trained), parts_of(flow), strict=True):
+        assert not same(one, other)
+    drawn = start(x, Haar())
+    trained, _ = fit_end_to_end(KEY, x, drawn, training)
+    assert same(trained.layers.rotation, drawn.layers.rotation)
+    assert not same(trained.layers.marginal, drawn.layers.marginal)
+
+
+def parts_of(flow):
+    return flow.first, flow.layers.marginal, flow.layers.coupling.network
+
+
+def test_marginals_alone(x):
+    flow = start(x, Householder(2), Moments(), COUPLING)
+    trained, _ = fit_end_to_end(KEY, x, flow, Adam(n_steps=20), parts=Marginals())
+    assert same(trained.layers.rotation, flow.layers.rotation)
+    assert same(trained.layers.coupling, flow.layers.coupling)
+    assert not same(trained.layers.marginal, flow.layers.marginal)
+    chosen, _ = fit_end_to_end(
+        KEY, x, flow, Adam(n_steps=20), parts=lambda flow: (flow.first, flow.layers.marginal)
+    )
+    assert same(chosen, trained)
+
+
+def test_trained_splines_keep_their_order():
+    """Far from where they began: the map rises and comes back."""
+    rows = jax.random.laplace(KEY, (500, 3))
+    free = unconstrain(Quantiles(n_bins=8).fit(KEY, rows))
+    leaves, structure = jax.tree.flatten(eqx.filter(free, eqx.is_inexact_array))
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    moved = [leaf + jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    spline = constrain(eqx.tree_at(lambda s: s.start, jax.tree.unflatten(structure, moved), free.start))
+    assert (jnp.diff(spline.x, axis=0) > 0).all()
+    assert (jnp.diff(spline.y, axis=0) > 0).all()
+    back = jax.vmap(lambda x: spline.inverse(spline.forward(x)[0])[0])(rows)
+    # float32, in bins that are up to a hundred times flatter than those of a fitted spline
+    np.testing.assert_allclose(back, rows, atol=1e-3)
+
+
+def test_a_refined_layer_beats_the_fitted_one(x):
+    spec = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=6))
+    fresh = jax.random.laplace(jax.random.key(7), (2000, 4)) @ jax.random.normal(jax.random.key(1), (4, 4))
+
+    def loss(spec):
+        return fit_layerwise(KEY, x, spec, 3, x_test=fresh, first=Moments())[1].test
+
+    refined = Refined(spec, Adam(n_steps=100, learning_rate=0.02))
+    assert (loss(refined)[1:] < loss(spec)[1:] - 0.05).all()
+
+
+@pytest.mark.optimised
+def test_end_to_end_beats_layer_by_layer_from_the_same_start():
+    """Scales between drawn rotations: one by one each layer sees only its own loss."""
+    rows = jax.random.normal(KEY, (4000, 4)) @ jnp.linalg.cholesky(0.8 + 0.2 * jnp.eye(4)).T
+    flow, losses = fit_layerwise(KEY, rows, LayerSpec(Haar(), Moments()), 4)
+    trained, curve = fit_end_to_end(
+        KEY, rows, flow, Adam(n_steps=1500, learning_rate=0.05, held_out=0.0), parts=Marginals()
+    )
+    # of the sample covariance, whose loss is the least: (D+1)/2 layers and one more are exact
+    covariance = jnp.cov(rows.T, bias=True)
+    least = 0.5 * (4 * np.log(2 * np.pi) + 4 + jnp.linalg.slogdet(covariance)[1])
+    assert losses.train[-1] - least > 0.2
+    reached = -jax.vmap(trained.log_prob)(rows).mean() - least
+    assert 0 <= reached + 1e-5 < 0.01
+    assert curve.held_out.tolist() == [0.0] * 21
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("layer", ["gaussianization", "coupling"])
+def test_a_killed_training_ends_with_the_same_parameters(layer, x, tmp_path):
+    """Killed behind five checks, in between and within one that is being written."""
+    flow = start(x, Learned(n_steps=0), coupling=None if layer == "gaussianization" else COUPLING)
+    training = Adam(n_steps=40, n_checks=20)
+    expected, curve = fit_end_to_end(KEY, x, flow, training)
+    checkpoint = Checkpoint(tmp_path / "kept" / "training.ckpt")
+    begun = []
+    for kill in (1, 2, 7, 8, 15):
+
+        def report(told, kill=kill):
+            begun.append(told.step)
+            if told.step == 2 * kill:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            fit_end_to_end(KEY, x, flow, training, checkpoint=checkpoint, report=report)
+        (tmp_path / "kept" / ".training.ckpt.1.tmp").write_bytes(b"half a file")
+    found, resumed = fit_end_to_end(KEY, x, flow, training, checkpoint=checkpoint)
+    assert begun == list(range(2, 31, 2))  # no check was computed twice
+    assert same(found, expected)
+    for one, other in zip(resumed, curve, strict=True):
+        np.testing.assert_array_equal(one, other)
+    again, _ = fit_end_to_end(KEY, x, flow, training, checkpoint=checkpoint, report=begun.clear)
+    assert same(again, expected)
+
+
+SCRIPT = """
+    import sys
+
+    import jax
+    from gscale import Adam, Checkpoint, LayerSpec, Learned, Moments, fit_end_to_end, fit_layerwise
+
+    def fit(checkpoint=None, report=None):
+        x = jax.random.laplace(jax.random.key(0), (600, 4))
+        flow, _ = fit_layerwise(jax.random.key(1), x, LayerSpec(Learned(n_steps=0), Moments()), 2)
+        training = Adam(400, n_checks=200)
+        return fit_end_to_end(jax.random.key(2), x, flow, training, checkpoint=checkpoint, report=report)[0]
+
+    if __name__ == "__main__":
+        fit(Checkpoint(sys.argv[1]), lambda report: print(report.step, flush=True))
+"""
+
+
+def test_a_process_killed_in_the_act_goes_on(tmp_path):
+    script, kept = textwrap.dedent(SCRIPT), tmp_path / "training.ckpt"
+    with subprocess.Popen([sys.executable, "-c", script, kept], stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if int(line) >= 150:
+                process.kill()
+                break
+    assert process.returncode == -signal.SIGKILL
+    found, reports = {}, []
+    exec(script, found)
+    resumed = found["fit"](Checkpoint(kept), reports.append)
+    assert reports[0].step > 150
+    assert same(resumed, found["fit"]())
+
+
+def test_a_checkpoint_of_another_training_is_refused(x, tmp_path):
+    flow, checkpoint = start(x, Haar()), Checkpoint(tmp_path / "training.ckpt")
+    fit_end_to_end(KEY, x, flow, Adam(n_steps=2), checkpoint=checkpoint)
+    for rows, training, parts in [
+        (x + 1, Adam(n_steps=2), Everything()),
+        (x, Adam(n_steps=3), Everything()),
+        (x, Adam(n_steps=2), lambda flow: flow.first),
+    ]:
+        with pytest.raises(InputError, match=r"training\.ckpt is the checkpoint of another training"):
+            fit_end_to_end(KEY, rows, flow, training, parts=parts, checkpoint=checkpoint)
+    (tmp_path / "training.ckpt").write_bytes(b"something else")
+    with pytest.raises(InputError, match="no readable checkpoint"):
+        fit_end_to_end(KEY, x, flow, Adam(n_steps=2), checkpoint=checkpoint)
+    with pytest.raises(InputError, match="cannot write"):
+        fit_end_to_end(KEY, x, flow, Adam(n_steps=2), checkpoint=Checkpoint("/dev/null/here"))
+
+
+class Cliff(eqx.Module):
+    """A shift whose loss ends at 1: steps towards it find NaN."""
+
+    shift: jax.Array
+
+    def forward(self, x):
+        return x, jnp.sqrt(1 - self.shift)[0] * -100.0
+
+    def inverse(self, y):
+        return y, jnp.zeros(())
+
+
+def test_a_nan_ends_the_training_by_name(x, tmp_path):
+    flow = eqx.tree_at(lambda f: f.layers, start(x, Haar()), Cliff(jnp.zeros((1, 1))))
+    checkpoint = Checkpoint(tmp_path / "training.ckpt")
+    training = Adam(n_steps=100, learning_rate=0.1, n_checks=25)
+    with pytest.raises(FloatingPointError) as error:
+        fit_end_to_end(KEY, x, flow, training, parts=lambda f: f.layers, checkpoint=checkpoint)
+    text = str(error.value)
+    step = int(text.split("step ")[1].split(";")[0])
+    good = (step - 1) // 4 * 4
+    known = f"loss is nan at step {step}; last good checkpoint: step {good}, {checkpoint!r}; try a lower"
+    assert text.startswith(known)
+    assert 8 < step < 40
+    with pytest.raises(FloatingPointError, match=f"loss is nan at step {step}; no checkpoint was asked for"):
+        fit_end_to_end(KEY, x, flow, training, parts=lambda f: f.layers)
+
+
+def test_a_diverging_loss_ends_the_training(x, tmp_path):
+    flow = start(x, Haar())
+    training = Adam(n_steps=100, learning_rate=5.0, max_gradient=1e6)
+    with pytest.raises(FloatingPointError, match=r"loss diverges: .* D = 4 above .*; last good"):
+        fit_end_to_end(KEY, x, flow, training, checkpoint=Checkpoint(tmp_path / "training.ckpt"))
+
+
+def test_early_stopping(x):
+    flow = start(x, Learned(n_steps=0), Quantiles(n_bins=4))
+    told = []
+    patient = Adam(n_steps=200, learning_rate=0.1, n_checks=40, patience=3)
+    trained, curve = fit_end_to_end(KEY, x, flow, patient, report=told.append)
+    best = int(curve.held_out.argmin())
+    assert curve.steps[-1] == 5 * (best + 3) < 200
+    assert told[-1] == (curve.steps[-1], 200, curve.train[-1], curve.held_out[-1])
+    held_out = patient.split(x)[1]
+    # float32: a mean of 60 log-densities of some nats
+    np.testing.assert_allclose(-jax.vmap(trained.log_prob)(held_out).mean(), curve.held_out[best], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts", "message"),
+    [
+        (jnp.ones((600, 3)), None, "x: column 0 has no variance"),
+        (jax.random.normal(KEY, (600, 3)), None, "x has 3 columns: the flow has D = 4"),
+        (jnp.full((600, 4), jnp.nan), None, "there is nan"),
+        (jax.random.normal(KEY, (600, 4)), lambda flow: flow.layers.rotation, "nothing to train"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(rows, parts, message, x):
+    with pytest.raises(InputError, match=message):
+        fit_end_to_end(KEY, rows, start(x, Haar()), Adam(n_steps=2), parts=parts)
