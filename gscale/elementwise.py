@@ -3,6 +3,7 @@
 import math
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -127,19 +128,46 @@ class Spline(eqx.Module):
 
     def _bin_of(self, value: Array, knots: Array) -> tuple[Array, ...]:
         """Left knot, width, height and both derivatives of the bin that holds each value, (D,) each."""
-        # A chain of selects, which the compiler fuses with the formula that follows: faster on the CPU
-        # than a search with gathers for up to some 64 bins, and as fast as a gather.
-        tables = (self.x, self.y, self.derivatives)
-        low, high = [table[0] for table in tables], [table[1] for table in tables]
-        for k in range(1, self.x.shape[0] - 1):
-            beyond = value >= knots[k]
-            low = [jnp.where(beyond, table[k], a) for table, a in zip(tables, low, strict=True)]
-            high = [jnp.where(beyond, table[k + 1], a) for table, a in zip(tables, high, strict=True)]
-        (x0, y0, d0), (x1, y1, d1) = low, high
+        (x0, y0, d0), (x1, y1, d1) = _ends_of_bin(value, knots, (self.x, self.y, self.derivatives))
         return x0, y0, x1 - x0, y1 - y0, d0, d1
 
     def _outer_derivative(self, value: Array, knots: Array) -> Array:
         return jnp.where(value < knots[0], self.derivatives[0], self.derivatives[-1])
+
+
+Tables = tuple[Array, ...]
+
+
+@jax.custom_jvp
+def _ends_of_bin(value: Array, knots: Array, tables: Tables) -> tuple[Tables, Tables]:
+    """Rows of tables (K+1, D) at the left and at the right knot of the bin of each value (D,)."""
+    # A chain of selects, which the compiler fuses with the formula that follows: faster on the CPU than a
+    # search with gathers for up to some 64 bins, and as fast as a gather.
+    low, high = tuple(table[0] for table in tables), tuple(table[1] for table in tables)
+    for k in range(1, knots.shape[0] - 1):
+        beyond = value >= knots[k]
+        low = tuple(jnp.where(beyond, table[k], a) for table, a in zip(tables, low, strict=True))
+        high = tuple(jnp.where(beyond, table[k + 1], a) for table, a in zip(tables, high, strict=True))
+    return low, high
+
+
+@_ends_of_bin.defjvp
+def _ends_of_bin_jvp(
+    primals: tuple[Array, Array, Tables], tangents: tuple[Array, Array, Tables]
+) -> tuple[tuple[Tables, Tables], tuple[Tables, Tables]]:
+    # The chain's own derivative is a chain for each table: with 32 bins it took three times as long to run
+    # and twice as long to compile as one mask for all.
+    value, knots, tables = primals
+    above = value[None] >= knots[1:-1]
+    always = jnp.ones_like(knots[:1], bool)
+    here = jnp.concatenate([always, above]) & jnp.concatenate([~above, always])
+
+    def at_bin(rows: Array) -> Array:
+        return jnp.where(here, rows, 0).sum(0)
+
+    low = tuple(at_bin(table[:-1]) for table in tangents[2])
+    high = tuple(at_bin(table[1:]) for table in tangents[2])
+    return _ends_of_bin(value, knots, tables), (low, high)
 
 
 def _log_slope(secant: Array, d0: Array, d1: Array, xi: Array, rest: Array, denominator: Array) -> Array:
