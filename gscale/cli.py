@@ -84,12 +84,18 @@ def run(
 def fit(
     folder: Folder,
     target: Annotated[
-        list[str] | None, typer.Option(help="tail, e, 10, 100, or a gain such as 2.5nats; may be repeated.")
+        list[str] | None,
+        typer.Option(help="tail, e, 10, a gain as 2.5nats, what is left as 1e-6left; may be repeated."),
     ] = None,
+    only: Annotated[str, typer.Option(help="Settings that have this in their line, such as Patches.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit layers against D: slopes and exponents with 95 % intervals."""
-    found = slopes(store.read_tables(folder), target or ())
+    found = [slope for slope in slopes(store.read_tables(folder), target or ()) if only in _heading(slope)]
+    if only and not found:
+        raise InputError(
+            f"--only {only}: no setting in {folder} has this in its line; see gscale fit {folder}"
+        )
     failures = store.read_failures(folder)
     if as_json:
         print(json.dumps({"slopes": [_record(slope) for slope in found], "failed": failures}, indent=2))
@@ -215,7 +221,7 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
     yield _LINE.format("target", "slope [95 %]", "exponent [95 %]", "law", "theory", "not reached")
     heading = None
     for slope in found:
-        if heading != (heading := f"{slope.setting['sweep']}: {_setting(slope)}"):
+        if heading != (heading := _heading(slope)):
             yield heading
         theory = "" if slope.theory is None else f"{slope.theory:.{3 if slope.theory > 0.01 else 5}f}"
         fit, missed = slope.fit, missed_text(slope)
@@ -224,13 +230,15 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
         ).rstrip()
 
 
-def _setting(slope: Slope) -> str:
+def _heading(slope: Slope) -> str:
     setting = slope.setting
     parts = (setting["rotation"], setting["marginal"], setting["coupling"])
     layer = " + ".join(store.short(part) for part in parts if not pd.isna(part))
-    n_samples = setting["n_samples"]
-    rows = store.short(setting["training"]) if pd.isna(n_samples) else f"N = {n_samples:.0f}"
-    return f"{store.short(setting['dataset'])}, {layer}, {rows}"
+    training, n_samples = str(setting["training"]), setting["n_samples"]
+    if pd.isna(n_samples):
+        return f"{setting['sweep']}: {store.short(setting['dataset'])}, {layer}, {store.short(training)}"
+    mode = "" if training.startswith("Layerwise(") else f", {training.split('(')[0]}"
+    return f"{setting['sweep']}: {store.short(setting['dataset'])}, {layer}, N = {n_samples:.0f}{mode}"
 
 
 def _record(slope: Slope) -> dict[str, Any]:

@@ -6,7 +6,7 @@ a fraction of the rows back and falls back on a random rotation where the learne
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import equinox as eqx
@@ -250,6 +250,10 @@ class Learned:
     batch_size: int = 4096
     n_bins: int = 8
     validate: float = 0.0
+
+    def __repr__(self) -> str:
+        chosen = (f for f in fields(self) if getattr(self, f.name) != f.default)
+        return f"Learned({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in chosen)})"
 
     def __post_init__(self) -> None:
         if self.n_steps < 0:

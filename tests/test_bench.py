@@ -10,7 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gscale import Gaussian, Haar, Identity, InputError, LayerSpec, Moments, Patches, Quantiles, fit_layerwise
+from gscale import (
+    Adam,
+    Everything,
+    Gaussian,
+    Haar,
+    Identity,
+    InputError,
+    LayerSpec,
+    Learned,
+    Moments,
+    Patches,
+    Quantiles,
+    Refined,
+    fit_layerwise,
+)
 from gscale.bench import catalog, store
 from gscale.bench.exact import seed_keys
 from gscale.bench.plot import draw_sweep, plot_sweeps
@@ -18,16 +32,19 @@ from gscale.bench.run import run_cell
 from gscale.bench.scaling import curves, expected_losses
 from gscale.bench.sweep import (
     Cell,
+    EndToEnd,
     EndToEndScales,
     Expected,
     Grid,
     Layerwise,
+    LayerwiseTrained,
     LowerBound,
     Population,
     Sweep,
     WhiteningCouplings,
 )
 from gscale.data import NearIdentity
+from gscale.end_to_end import trained
 from gscale.theory import population_losses
 
 HAAR = LayerSpec(Haar(), Moments())
@@ -70,6 +87,37 @@ def test_a_layerwise_cell_is_fit_layerwise():
         expected = losses.train + data.log_prob_train.mean(), losses.test + data.log_prob_test.mean()
         np.testing.assert_allclose(losses_of(rows, "loss_train")[seed], expected[0], atol=1e-4)
         np.testing.assert_allclose(losses_of(rows)[seed], expected[1], atol=1e-4)
+
+
+ADAM = Adam(n_steps=40, learning_rate=0.02, held_out=0.0)
+TURNING = LayerSpec(Learned(n_steps=0), Moments())
+
+
+def test_a_cell_trained_layer_by_layer_is_fit_layerwise_of_refined_layers():
+    cell = sampled(layer=TURNING, training=LayerwiseTrained(ADAM), n_layers=2, seeds=(3,))
+    data_keys, layers_keys = seed_keys(cell.seeds)
+    data = cell.dataset.sample(data_keys[0], 3, 200, 100, "float32")
+    _, losses = fit_layerwise(layers_keys[0], data.train, Refined(TURNING, ADAM), 2, x_test=data.test)
+    # float32, as above
+    np.testing.assert_allclose(
+        losses_of(run_cell(cell, "s"))[0], losses.test + data.log_prob_test.mean(), atol=1e-4
+    )
+
+
+def test_an_end_to_end_cell_trains_a_flow_of_each_depth():
+    """Depths that are numbers to one program give what flows of these depths give."""
+    cell = sampled(layer=TURNING, training=EndToEnd(ADAM, first=Moments()), n_layers=2, seeds=(3,))
+    rows = run_cell(cell, "s")
+    data_keys, layers_keys = seed_keys(cell.seeds)
+    data, key = cell.dataset.sample(data_keys[0], 3, 200, 100, "float32"), layers_keys[0]
+    for n_layers in (1, 2):
+        start, losses = fit_layerwise(key, data.train, TURNING, n_layers, first=Moments())
+        flow = trained(jax.random.fold_in(key, n_layers - 1), data.train, start, ADAM, Everything())
+        test_loss = -jax.vmap(flow.log_prob)(data.test).mean() + data.log_prob_test.mean()
+        # float32 in 40 steps of Adam, whose first ones don't depend on the size of a gradient
+        np.testing.assert_allclose(losses_of(rows)[0, n_layers], test_loss, atol=1e-3)
+    assert losses_of(rows, "loss_train")[0, 2] < losses.train[-1] + data.log_prob_train.mean() - 0.01
+    assert (np.diff(rows["seconds"]) > 0).all()
 
 
 def test_a_population_cell_is_population_losses():

@@ -49,14 +49,18 @@ ALLOWED = {
     "bench": set(),
     "bench.store": FOUNDATION,
     "bench.sweep": FOUNDATION
-    | {"gscale.bench.store", "gscale.data.source", "gscale.flow", "gscale.rotations"},
+    | {"gscale.bench.store", "gscale.data.source"}
+    | {f"gscale.{name}" for name in ("flow", "optimise", "parameters", "rotations")},
     "bench.catalog": FOUNDATION | {"gscale.bench.sweep"},
     "bench.clock": set(),
     "bench.exact": {"gscale.bench.clock", "gscale.bench.sweep", "gscale.flow"}
     | {"gscale.theory", "gscale.theory.population", "gscale.theory.scales"},
+    "bench.sampled": MODEL
+    | {"gscale.train", "gscale.end_to_end", "gscale.data.source", "gscale.flow"}
+    | {f"gscale.bench.{name}" for name in ("clock", "exact", "sweep")},
     "bench.run": FOUNDATION
-    | {"gscale", "gscale.train", "gscale.data.source", "gscale.flow"}
-    | {f"gscale.bench.{name}" for name in ("clock", "exact", "store", "sweep")},
+    | {"gscale", "gscale.end_to_end"}
+    | {f"gscale.bench.{name}" for name in ("clock", "exact", "sampled", "store", "sweep")},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.laws": set(),
     "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.rates"},

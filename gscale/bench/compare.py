@@ -16,16 +16,23 @@ from gscale.bench.scaling import Curve, crossing, curves, half_width
 from gscale.bench.store import short
 
 _TARGET = math.e
+_EXACT_TARGET = 1e-6  # nats left, where there is no sampling noise
+_ROUNDING = 1e-14
+_MODES = {
+    "LayerwiseTrained": "each layer trained",
+    "EndToEnd": "trained end to end",
+    "EndToEndScales": "scales trained end to end",
+}
 _MARKERS = "osD^vP*X<>hd"
 
 Measure = Callable[[Curve], float]
 
 
 def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
-    """Draw layers, seconds and loss against D: a row for each data set, a colour for each layer.
+    """Draw layers, seconds and loss against D: a row for each data set, a colour for each way to a flow.
 
-    Means over seeds with 95 % intervals. A layer that does not reach 1/e of the first loss at some D has no
-    point there.
+    Means over seeds with 95 % intervals. What does not reach the target at some D, 1/e of the first loss or
+    10⁻⁶ nats where curves are exact, has no point there.
     """
     found = list(curves(table))
     datasets = list(dict.fromkeys(str(curve.setting["dataset"]) for curve in found))
@@ -54,9 +61,11 @@ def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
 
 def _draw_row(row: np.ndarray, drawn: list[Curve], looks: dict[str, dict[str, object]]) -> None:
     floor_known = drawn[0].setting["metric"] == "kl"
+    exact = all(curve.exact for curve in drawn)
+    target = "10⁻⁶ nats are" if exact else "1/e of the loss is"
     measures: list[tuple[str, Measure]] = [
-        ("layers until 1/e of the loss is left", layers_to_target),
-        ("seconds until 1/e of the loss is left", seconds_to_target),
+        (f"layers until {target} left", layers_to_target),
+        (f"seconds until {target} left", seconds_to_target),
         ("KL left at best (nats)" if floor_known else "test loss over the lowest (nats)", least_excess),
     ]
     for axes, (label, measure) in zip(row, measures, strict=True):
@@ -65,8 +74,8 @@ def _draw_row(row: np.ndarray, drawn: list[Curve], looks: dict[str, dict[str, ob
             if points:
                 dims, means, errors = zip(*points, strict=True)
                 axes.errorbar(dims, means, errors, capsize=3, label=name, **looks[name])
-        _scale(axes, label)
-        if "nats" not in label:
+        _scale(axes, label, linear_below=0.0 if exact or "until" in label else 0.01)
+        if "until" in label:
             axes.text(0.02, 0.98, _crossings(measure, drawn), transform=axes.transAxes, va="top", fontsize=8)
 
 
@@ -96,12 +105,12 @@ def _values(measure: Measure, drawn: list[Curve]) -> dict[int, np.ndarray]:
 
 
 def layers_to_target(curve: Curve) -> float:
-    """Layers until 1/e of the first excess is left; NaN where it is not reached."""
-    return curve.layers_to(curve.excess[0] / _TARGET)
+    """Layers until 1/e of the first excess, or of exact ones 10⁻⁶ nats, is left; NaN if it never is."""
+    return curve.layers_to(_EXACT_TARGET if curve.exact else curve.excess[0] / _TARGET)
 
 
 def seconds_to_target(curve: Curve) -> float:
-    """Seconds of fitting until 1/e of the first excess is left, a straight line between depths."""
+    """Seconds of fitting until the target is reached, a straight line between depths."""
     layers = layers_to_target(curve)
     return (
         math.nan if math.isnan(layers) else float(np.interp(layers, range(len(curve.seconds)), curve.seconds))
@@ -109,8 +118,8 @@ def seconds_to_target(curve: Curve) -> float:
 
 
 def least_excess(curve: Curve) -> float:
-    """The lowest excess of the test loss over all depths, in nats."""
-    return float(curve.excess.min())
+    """The lowest excess of the test loss over all depths, in nats; of exact curves, rounding at least."""
+    return max(float(curve.excess.min()), _ROUNDING if curve.exact else 0.0)
 
 
 def _points(measure: Measure, drawn: list[Curve]) -> list[tuple[int, float, float]]:
@@ -118,10 +127,10 @@ def _points(measure: Measure, drawn: list[Curve]) -> list[tuple[int, float, floa
     return [(dim, float(n.mean()), half_width(n)) for dim, n in _values(measure, drawn).items()]
 
 
-def _scale(axes: Axes, label: str) -> None:
+def _scale(axes: Axes, label: str, linear_below: float) -> None:
     axes.set_xscale("log", base=2)
-    if "nats" in label:
-        axes.set_yscale("symlog", linthresh=0.01)
+    if linear_below:
+        axes.set_yscale("symlog", linthresh=linear_below)
         axes.set_ylim(bottom=0)
     elif axes.get_lines():
         axes.set_yscale("log")
@@ -143,4 +152,6 @@ def _all_handles(panels: np.ndarray) -> tuple[list[Artist], list[str]]:
 
 def _name(curve: Curve) -> str:
     parts = [curve.setting[part] for part in ("rotation", "coupling", "marginal")]
-    return " + ".join(short(part) for part in parts if not pd.isna(part))
+    layer = " + ".join(short(part) for part in parts if not pd.isna(part))
+    mode = _MODES.get(str(curve.setting["training"]).split("(")[0])
+    return layer if mode is None else f"{layer}, {mode}"

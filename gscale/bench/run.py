@@ -6,29 +6,27 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
-from jax import Array
 
 import gscale
-from gscale import train
-from gscale.bench import exact
-from gscale.bench.clock import Curves, Step, Tick, timed, walk
+from gscale.bench import exact, sampled
+from gscale.bench.clock import Curves, Tick
 from gscale.bench.store import SCHEMA_VERSION
 from gscale.bench.sweep import (
     Cell,
+    EndToEnd,
     EndToEndScales,
     Expected,
     Layerwise,
+    LayerwiseTrained,
     LowerBound,
     Population,
     WhiteningCouplings,
 )
-from gscale.data.source import Rows, check_finite, check_rows
-from gscale.flow import LayerSpec
+from gscale.end_to_end import Refined
 
 
 def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFrame:
@@ -65,7 +63,12 @@ def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFram
 def _curves(cell: Cell, tick: Tick) -> Curves:
     match cell.training:
         case Layerwise():
-            return _layerwise_curves(cell, cell.training, tick)
+            return sampled.layerwise_curves(cell, cell.layer, cell.training.first, tick)
+        case LayerwiseTrained():
+            layer = Refined(cell.layer, cell.training.training)
+            return sampled.layerwise_curves(cell, layer, cell.training.first, tick)
+        case EndToEnd():
+            return sampled.end_to_end_curves(cell, cell.training, tick)
         case Population():
             return exact.population_curves(cell, tick)
         case Expected():
@@ -76,61 +79,6 @@ def _curves(cell: Cell, tick: Tick) -> Curves:
             return exact.scales_curves(cell, cell.training, tick)
         case WhiteningCouplings():
             return exact.whitening_curves(cell, tick)
-
-
-def _layerwise_curves(cell: Cell, training: Layerwise, tick: Tick) -> Curves:
-    data_keys, keys = exact.seed_keys(cell.seeds)
-    rows = _stack([_checked_rows(cell, key) for key in data_keys])
-    began = timed(_layerwise_start(training), keys, rows.train, rows.test)
-    progress, first = began.result
-    walked = walk(_layerwise_step(cell.layer), keys, progress, cell.n_layers, tick)
-    losses = np.array([first, *walked.outputs], float)  # (L+1, 2, S)
-    known = rows.log_prob_train is not None
-    if known:
-        losses += [_mean(rows.log_prob_train), _mean(rows.log_prob_test)]
-    return Curves(
-        "kl" if known else "nll",
-        losses[:, 0].T,
-        losses[:, 1].T,
-        began.seconds + walked.seconds,
-        began.seconds_compile + walked.seconds_compile,
-    )
-
-
-@cache
-def _layerwise_start(training: Layerwise) -> Any:
-    def one(key: Array, x: Array, x_test: Array) -> tuple[train.Progress, train.Losses]:
-        progress, _ = train.start(key, x, x_test, training.first)
-        return progress, progress.losses()
-
-    return jax.jit(jax.vmap(one))
-
-
-@cache
-def _layerwise_step(layer: LayerSpec) -> Step:
-    def one(key: Array, progress: train.Progress, index: Array) -> tuple[train.Progress, train.Losses]:
-        progress, _ = train.add_layer(key, progress, layer, index)
-        return progress, progress.losses()
-
-    return jax.jit(jax.vmap(one, (0, 0, None)), donate_argnums=1)
-
-
-def _mean(log_prob: Any) -> np.ndarray:
-    return np.asarray(log_prob, float).mean(1)
-
-
-def _stack(rows: list[Rows]) -> Rows:
-    stacked: Rows = jax.tree.map(lambda *parts: np.stack(parts), *rows)
-    return stacked
-
-
-def _checked_rows(cell: Cell, key: Array) -> Rows:
-    n_samples, n_test = cell.n_samples or 0, cell.n_test or 0
-    rows = cell.dataset.sample(key, cell.dim, n_samples, n_test, cell.dtype)
-    check_rows(rows.train, f"{cell.dataset!r}, training rows")
-    check_finite(rows.test, f"{cell.dataset!r}, test rows")
-    cast: Rows = jax.tree.map(lambda a: np.asarray(a, cell.dtype), rows)
-    return cast
 
 
 def _rows(cell: Cell, sweep: str, curves: Curves) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from typing import Literal
@@ -11,6 +11,8 @@ from gscale.bench.store import SCHEMA_VERSION, short
 from gscale.data.source import Source
 from gscale.errors import InputError
 from gscale.flow import LayerSpec, Spec
+from gscale.optimise import Adam
+from gscale.parameters import Everything, Marginals
 from gscale.rotations import Haar
 
 Profile = Literal["ci", "quick", "full"]
@@ -22,6 +24,23 @@ class Layerwise:
     """Layers fitted one by one to samples, without a loss; ``first`` is a marginal in front of them."""
 
     first: Spec | None = None
+
+
+@dataclass(frozen=True)
+class LayerwiseTrained:
+    """`Layerwise`, but each layer is trained on its own loss before the next one is fitted."""
+
+    training: Adam
+    first: Spec | None = None
+
+
+@dataclass(frozen=True)
+class EndToEnd:
+    """For each depth a layer-wise fit, then all its layers trained together."""
+
+    training: Adam
+    first: Spec | None = None
+    parts: Everything | Marginals = field(default_factory=Everything)
 
 
 @dataclass(frozen=True)
@@ -52,7 +71,8 @@ class WhiteningCouplings:
 
 
 OnCovariances = Population | Expected | LowerBound | EndToEndScales | WhiteningCouplings
-Training = Layerwise | OnCovariances
+OnSamples = Layerwise | LayerwiseTrained | EndToEnd
+Training = OnSamples | OnCovariances
 
 
 @dataclass(frozen=True)
@@ -67,8 +87,9 @@ class Cell:
         Dimension D.
     layer : LayerSpec
         What a layer is made of.
-    training : Layerwise, Population, Expected, LowerBound, EndToEndScales or WhiteningCouplings
-        How layers are fitted; all but the first work on covariances alone.
+    training : Layerwise, LayerwiseTrained, EndToEnd, or one on covariances alone
+        How layers are fitted; on covariances: Population, Expected, LowerBound, EndToEndScales,
+        WhiteningCouplings.
     n_layers : int
         Depth L: losses are measured with 0 … L layers.
     seeds : tuple of int
@@ -139,8 +160,8 @@ class Cell:
     def cost(self) -> float:
         """Rough seconds on one core, to tell how far a run has come."""
         d = self.dim
-        if isinstance(self.training, Layerwise):
-            layer = ((self.n_samples or 0) + (self.n_test or 0)) * d * (4e-8 + 1e-10 * d)
+        if isinstance(self.training, OnSamples):
+            layer = ((self.n_samples or 0) + (self.n_test or 0)) * d * (4e-8 + 1e-10 * d) + self._steps_cost
         elif isinstance(self.training, EndToEndScales):
             layer = 4e-8 * self.n_layers**2 * d**4
         elif isinstance(self.training, Population):
@@ -148,6 +169,15 @@ class Cell:
         else:
             layer = 2e-5 * d + 5e-9 * d**3
         return layer * self.n_layers * len(self.seeds)
+
+    @property
+    def _steps_cost(self) -> float:
+        """Of the gradient steps of a layer, the mean over depths."""
+        if not isinstance(self.training, LayerwiseTrained | EndToEnd):
+            return 0.0
+        training = self.training.training
+        depth = (self.n_layers + 1) / 2 if isinstance(self.training, EndToEnd) else 1
+        return training.n_steps * training.batch_size * self.dim * 4e-7 * depth
 
     def __str__(self) -> str:
         rows = "" if self.n_samples is None else f", N = {self.n_samples}"

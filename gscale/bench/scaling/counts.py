@@ -68,6 +68,16 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class Left:
+    """The excess is down to a number of nats."""
+
+    nats: float
+
+    def __call__(self, curve: Curve) -> float:
+        return curve.layers_to(self.nats)
+
+
+@dataclass(frozen=True)
 class Tail:
     """Layers for each e-fold once the decay is geometric."""
 
@@ -75,11 +85,11 @@ class Tail:
         return tail_rate(curve.excess, curve.exact)
 
 
-Target = Factor | Gain | Tail
+Target = Factor | Gain | Left | Tail
 
 
 def target_named(name: str) -> Target:
-    """The target that the command line calls ``tail``, ``e``, a factor such as ``10``, or ``2.5nats``.
+    """The target called ``tail``, ``e``, a factor such as ``10``, a gain ``2.5nats`` or a rest ``1e-6left``.
 
     Raises
     ------
@@ -88,21 +98,23 @@ def target_named(name: str) -> Target:
 
     Examples
     --------
-    >>> target_named("e"), target_named("2.5nats")
-    (Factor(factor=2.718281828459045), Gain(nats=2.5))
+    >>> target_named("e"), target_named("2.5nats"), target_named("1e-6left")
+    (Factor(factor=2.718281828459045), Gain(nats=2.5), Left(nats=1e-06))
     """
     if name == "tail":
         return Tail()
     try:
-        if name.endswith("nats") and float(name[:-4]) > 0:
-            return Gain(float(name[:-4]))
+        for unit, kind in (("nats", Gain), ("left", Left)):
+            if name.endswith(unit) and float(name.removesuffix(unit)) > 0:
+                return kind(float(name.removesuffix(unit)))
         factor = math.e if name == "e" else float(name)
         if factor > 1:
             return Factor(factor)
     except ValueError:
         pass
     raise InputError(
-        f"target is {name!r}: it is tail, e, a factor above 1 such as 10, or a gain such as 2.5nats"
+        f"target is {name!r}: it is tail, e, a factor above 1 such as 10, a gain such as 2.5nats, or what is "
+        "left of the loss, such as 1e-6left"
     )
 
 
