@@ -117,7 +117,7 @@ def test_an_end_to_end_cell_trains_a_flow_of_each_depth():
         # float32 in 40 steps of Adam, whose first ones don't depend on the size of a gradient
         np.testing.assert_allclose(losses_of(rows)[0, n_layers], test_loss, atol=1e-3)
     assert losses_of(rows, "loss_train")[0, 2] < losses.train[-1] + data.log_prob_train.mean() - 0.01
-    assert (np.diff(rows["seconds"]) > 0).all()
+    assert (rows["seconds"] > 0).all()
 
 
 def test_a_population_cell_is_population_losses():
