@@ -28,7 +28,7 @@ ALLOWED = {
     "theory.gain": {"gscale.theory.precision"},
     "theory.population": MODEL | {"gscale.theory.precision"},
     "theory.scales": FOUNDATION | {"gscale.theory.precision"},
-    "theory.spurious": set(),
+    "theory.spurious": FOUNDATION | {"gscale.frames", "gscale.rotations"},
     "theory.whitening": FOUNDATION | {"gscale.coupling", "gscale.theory.precision"},
     "theory": {f"gscale.theory.{name}" for name in THEORY},
     "data.source": FOUNDATION,
