@@ -47,17 +47,22 @@ ALLOWED = {
     "bench.clock": set(),
     "bench.exact": {"gscale.bench.clock", "gscale.bench.sweep", "gscale.flow"}
     | {"gscale.theory", "gscale.theory.population", "gscale.theory.scales"},
+    "bench.projections": {"gscale.data.source", "gscale.rotations", "gscale.theory"}
+    | {f"gscale.bench.{name}" for name in ("clock", "exact", "sweep")},
     "bench.run": FOUNDATION
     | {"gscale", "gscale.train", "gscale.data.source", "gscale.flow"}
-    | {f"gscale.bench.{name}" for name in ("clock", "exact", "store", "sweep")},
+    | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "store", "sweep")},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.laws": set(),
     "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.rates"},
     "bench.scaling.tables": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws")},
     "bench.scaling": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables")},
     "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
+    "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
+    "bench.spurious": FOUNDATION | {"gscale.bench.distances", "gscale.bench.scaling", "gscale.bench.store"},
     "bench.plot": FOUNDATION
-    | {"gscale.theory.rates", "gscale.bench.compare", "gscale.bench.store", "gscale.bench.scaling"},
+    | {"gscale.theory.rates"}
+    | {f"gscale.bench.{name}" for name in ("compare", "distances", "scaling", "spurious", "store")},
 }
 
 
@@ -91,6 +96,8 @@ def test_what_reads_tables_never_touches_jax():
     for path in (
         bench / "store.py",
         bench / "compare.py",
+        bench / "distances.py",
+        bench / "spurious.py",
         bench / "plot.py",
         *(bench / "scaling").glob("*.py"),
     ):

@@ -15,8 +15,9 @@ from jax import Array
 
 import gscale
 from gscale import train
-from gscale.bench import exact
+from gscale.bench import exact, projections
 from gscale.bench.clock import Curves, Step, Tick, timed, walk
+from gscale.bench.projections import Keep
 from gscale.bench.store import SCHEMA_VERSION
 from gscale.bench.sweep import (
     Cell,
@@ -25,13 +26,16 @@ from gscale.bench.sweep import (
     Layerwise,
     LowerBound,
     Population,
+    Projections,
     WhiteningCouplings,
 )
 from gscale.data.source import Rows, check_finite, check_rows
 from gscale.flow import LayerSpec
 
 
-def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFrame:
+def run_cell(
+    cell: Cell, sweep: str, tick: Tick = lambda _: None, keep: Keep = lambda _: None
+) -> pd.DataFrame:
     """Measure one cell and return its rows, one for each seed and depth.
 
     Parameters
@@ -42,6 +46,8 @@ def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFram
         Name kept in the rows.
     tick : callable, optional
         Called with the number of layers done after each layer.
+    keep : callable, optional
+        Called with the cell's histograms, where it has any, for `gscale.bench.store.write_histograms`.
 
     Raises
     ------
@@ -51,7 +57,7 @@ def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFram
         If a loss is not finite.
     """
     with jax.enable_x64(cell.dtype == "float64"):
-        curves = _curves(cell, tick)
+        curves = _curves(cell, tick, keep)
     for losses in (curves.loss_train, curves.loss_test):
         if losses is not None and not np.isfinite(losses).all():
             seed, layer = np.argwhere(~np.isfinite(losses))[0]
@@ -62,10 +68,14 @@ def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFram
     return _rows(cell, sweep, curves)
 
 
-def _curves(cell: Cell, tick: Tick) -> Curves:
+def _curves(cell: Cell, tick: Tick, keep: Keep) -> Curves:
     match cell.training:
         case Layerwise():
             return _layerwise_curves(cell, cell.training, tick)
+        case Projections():
+            data_keys, _ = exact.seed_keys(cell.seeds)
+            rows = (_checked_rows(cell, key) for key in data_keys)  # one seed's at a time: they may be large
+            return projections.distance_curves(cell, cell.training, rows, tick, keep)
         case Population():
             return exact.population_curves(cell, tick)
         case Expected():
