@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from gscale.bench import catalog, store
+from gscale.bench.distances import Reached, mean_of, reached
 from gscale.bench.run import run_cell
 from gscale.bench.scaling import Slope, missed_text, slopes
 from gscale.bench.sweep import Cell, Profile, Sweep
@@ -90,17 +92,22 @@ def fit(
     only: Annotated[str, typer.Option(help="Settings that have this in their line, such as Patches.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fit layers against D: slopes and exponents with 95 % intervals."""
-    found = [slope for slope in slopes(store.read_tables(folder), target or ()) if only in _heading(slope)]
-    if only and not found:
-        raise InputError(
-            f"--only {only}: no setting in {folder} has this in its line; see gscale fit {folder}"
-        )
+    """Fit layers against D: slopes and exponents with 95 % intervals; distances beside theory's."""
+    table = store.read_tables(folder)
+    found = [slope for slope in slopes(table, target or ()) if only in _heading(slope)]
+    distances = [one for one in reached(table) if only in _distance_heading(one)]
+    if only and not found and not distances:
+        raise InputError(f"--only {only}: no setting has this in its line; see gscale fit {folder}")
     failures = store.read_failures(folder)
     if as_json:
-        print(json.dumps({"slopes": [_record(slope) for slope in found], "failed": failures}, indent=2))
+        records = {
+            "slopes": [_record(slope) for slope in found],
+            "distances": [_distance_record(one) for one in distances],
+            "failed": failures,
+        }
+        print(json.dumps(records, indent=2))
         return
-    for line in _slope_lines(found):
+    for line in (*_slope_lines(found), *_distance_lines(distances)):
         print(line)
     for failure in failures:
         console.print(f"[red]failed[/]: {escape(failure['cell'])}: {escape(failure['error'])}")
@@ -113,7 +120,7 @@ def plot(folder: Folder) -> None:
 
     table = store.read_tables(folder)
     about = {name: catalog.load(name).about for name in catalog.shipped()}
-    for path in plot_sweeps(table, folder / "figures", about):
+    for path in plot_sweeps(table, folder / "figures", about, store.read_histograms(folder)):
         print(path)
 
 
@@ -187,7 +194,8 @@ def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, d
         done.there += 1
     else:
         try:
-            store.write_cell(folder, cell.id, run_cell(cell, sweep.name, tick))
+            keep = partial(store.write_histograms, folder, cell.id)
+            store.write_cell(folder, cell.id, run_cell(cell, sweep.name, tick, keep))
             done.run += 1
             outcome = f"{time.perf_counter() - begun:.1f} s"
         except InputError:
@@ -213,6 +221,7 @@ def _failure(sweep: Sweep, cell: Cell, error: Exception) -> dict[str, str]:
     }
 
 
+_DISTANCE = "  {:<6} {:<5} {:<7} {:<22} {:<22} {}"
 _LINE = "  {:<6} {:<27} {:<24} {:<9} {:<8} {}"
 
 
@@ -230,6 +239,23 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
         ).rstrip()
 
 
+def _distance_lines(found: list[Reached]) -> Iterator[str]:
+    """The table of distances, where there are any; one setting after the other."""
+    heading = None
+    for one in found:
+        if heading != (heading := _distance_heading(one)):
+            yield heading
+            yield _DISTANCE.format("D/N", "D", "N", "W2 [95 %]", "over √(D/N) [95 %]", "fresh rows")
+        distances, fresh = mean_of(one.searched), one.fresh.mean()
+        ratio = f"{one.dim / one.n_samples:.3f}"
+        over = mean_of(one.searched / one.expected)
+        yield _DISTANCE.format(ratio, one.dim, one.n_samples, str(distances), str(over), f"{fresh:.3f}")
+
+
+def _distance_heading(one: Reached) -> str:
+    return f"{one.setting['sweep']}: {store.short(one.setting['dataset'])}, projections"
+
+
 def _heading(slope: Slope) -> str:
     setting = slope.setting
     parts = (setting["rotation"], setting["marginal"], setting["coupling"])
@@ -239,6 +265,11 @@ def _heading(slope: Slope) -> str:
         return f"{setting['sweep']}: {store.short(setting['dataset'])}, {layer}, {store.short(training)}"
     mode = "" if training.startswith("Layerwise(") else f", {training.split('(')[0]}"
     return f"{setting['sweep']}: {store.short(setting['dataset'])}, {layer}, N = {n_samples:.0f}{mode}"
+
+
+def _distance_record(one: Reached) -> dict[str, Any]:
+    seeds = {name: getattr(one, name).tolist() for name in ("random", "searched", "fresh")}
+    return {"setting": one.setting, "expected": one.expected, **seeds}
 
 
 def _record(slope: Slope) -> dict[str, Any]:

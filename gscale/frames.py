@@ -1,5 +1,6 @@
 """Searches for frames: orthonormal directions along which rows are furthest from normal."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -163,7 +164,14 @@ def _value_and_gradient(frame: Array, x: Array) -> tuple[Array, Array]:
 
 
 def _displacements(projected: Array) -> Array:
-    """Distance of each value from its image under the monotone transport to N(0, 1), (K, N) → (K, N).
+    """Distance of each value from its image under the monotone transport to N(0, 1), (K, N) → (K, N)."""
+    return projected - transported(projected, ndtri)
+
+
+def transported(projected: Array, quantiles: Callable[[Array], Array]) -> Array:
+    """Image of each value under the monotone transport to a law, (K, N) → (K, N).
+
+    ``quantiles`` takes levels in (0, 1), of any shape, to the law's quantiles there.
 
     Ranks come from counts in cells, a hundred times faster than a sort: all values of a cell go to its middle
     rank. Where a cell holds one value its rank is exact. A straight line within cells, more exact where they
@@ -176,5 +184,5 @@ def _displacements(projected: Array) -> Array:
     cell = jnp.clip(((squashed + 1) * (_CELLS / 2)).astype(jnp.int32), 0, _CELLS - 1)
     counts = jax.vmap(lambda c: jnp.zeros(_CELLS, projected.dtype).at[c].add(1))(cell)
     middle = (jnp.cumsum(counts, 1) - 0.5 * counts) / n
-    levels = ndtri(jnp.clip(middle, 0.5 / n, 1 - 0.5 / n))
-    return projected - jnp.take_along_axis(levels, cell, 1)
+    images = quantiles(jnp.clip(middle, 0.5 / n, 1 - 0.5 / n))
+    return jnp.take_along_axis(images, cell, 1)

@@ -33,7 +33,7 @@ ALLOWED = {
     "theory.gain": {"gscale.theory.precision"},
     "theory.population": MODEL | {"gscale.theory.precision"},
     "theory.scales": FOUNDATION | {"gscale.theory.precision"},
-    "theory.spurious": set(),
+    "theory.spurious": FOUNDATION | {"gscale.frames", "gscale.rotations"},
     "theory.whitening": FOUNDATION | {"gscale.coupling", "gscale.theory.precision"},
     "theory": {f"gscale.theory.{name}" for name in THEORY},
     "data.source": FOUNDATION,
@@ -55,20 +55,25 @@ ALLOWED = {
     "bench.clock": set(),
     "bench.exact": {"gscale.bench.clock", "gscale.bench.sweep", "gscale.flow"}
     | {"gscale.theory", "gscale.theory.population", "gscale.theory.scales"},
+    "bench.projections": {"gscale.data.source", "gscale.rotations", "gscale.theory"}
+    | {f"gscale.bench.{name}" for name in ("clock", "exact", "sweep")},
     "bench.sampled": MODEL
     | {"gscale.train", "gscale.end_to_end", "gscale.data.source", "gscale.flow"}
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "sweep")},
     "bench.run": FOUNDATION
     | {"gscale", "gscale.end_to_end"}
-    | {f"gscale.bench.{name}" for name in ("clock", "exact", "sampled", "store", "sweep")},
+    | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "sampled", "store", "sweep")},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.laws": set(),
     "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.rates"},
     "bench.scaling.tables": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws")},
     "bench.scaling": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables")},
     "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
+    "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
+    "bench.spurious": FOUNDATION | {"gscale.bench.distances", "gscale.bench.scaling", "gscale.bench.store"},
     "bench.plot": FOUNDATION
-    | {"gscale.theory.rates", "gscale.bench.compare", "gscale.bench.store", "gscale.bench.scaling"},
+    | {"gscale.theory.rates"}
+    | {f"gscale.bench.{name}" for name in ("compare", "distances", "scaling", "spurious", "store")},
 }
 
 
@@ -102,6 +107,8 @@ def test_what_reads_tables_never_touches_jax():
     for path in (
         bench / "store.py",
         bench / "compare.py",
+        bench / "distances.py",
+        bench / "spurious.py",
         bench / "plot.py",
         *(bench / "scaling").glob("*.py"),
     ):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gscale.bench.compare import draw_comparison
+from gscale.bench.distances import METRIC
 from gscale.bench.scaling import (
     Curve,
     Slope,
@@ -24,7 +25,8 @@ from gscale.bench.scaling import (
     rate_of,
     slopes,
 )
-from gscale.bench.store import short
+from gscale.bench.spurious import draw_spurious
+from gscale.bench.store import no_histograms, short
 from gscale.errors import InputError
 from gscale.theory.rates import layers_per_efold
 
@@ -37,10 +39,13 @@ _EXACT = 1e-14  # nats; a loss below is drawn there
 _SHOWN = 1e-4  # of the first loss; exact curves go on far below
 
 
-def plot_sweeps(table: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> list[Path]:
+def plot_sweeps(
+    table: pd.DataFrame, folder: Path, about: Mapping[str, str], histograms: pd.DataFrame | None = None
+) -> list[Path]:
     """Draw one figure a sweep into a folder, as PNG and SVG, and return the paths of the PNGs.
 
-    ``about`` has a line on each sweep, where there is one, for its title.
+    ``about`` has a line on each sweep, where there is one, for its title; ``histograms`` are those kept
+    beside the table, as `gscale.bench.store.read_histograms` reads them.
 
     Raises
     ------
@@ -51,14 +56,19 @@ def plot_sweeps(table: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for sweep, rows in table.groupby("sweep"):
-            draw = draw_comparison if _has_rivals(rows) else draw_sweep
-            figure = draw(rows, about.get(str(sweep), str(sweep)))
+            figure = _figure(rows, about.get(str(sweep), str(sweep)), histograms)
             paths.append(folder / f"{sweep}.png")
             figure.savefig(paths[-1], dpi=120)
             figure.savefig(paths[-1].with_suffix(".svg"))
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}") from None
     return paths
+
+
+def _figure(rows: pd.DataFrame, title: str, histograms: pd.DataFrame | None) -> Figure:
+    if METRIC in set(rows["metric"]):
+        return draw_spurious(rows, title, no_histograms() if histograms is None else histograms)
+    return draw_comparison(rows, title) if _has_rivals(rows) else draw_sweep(rows, title)
 
 
 def _has_rivals(table: pd.DataFrame) -> bool:

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 import gscale
-from gscale.bench import exact, sampled
+from gscale.bench import exact, projections, sampled
 from gscale.bench.clock import Curves, Tick
+from gscale.bench.projections import Keep
 from gscale.bench.store import SCHEMA_VERSION
 from gscale.bench.sweep import (
     Cell,
@@ -24,12 +25,15 @@ from gscale.bench.sweep import (
     LayerwiseTrained,
     LowerBound,
     Population,
+    Projections,
     WhiteningCouplings,
 )
 from gscale.end_to_end import Refined
 
 
-def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFrame:
+def run_cell(
+    cell: Cell, sweep: str, tick: Tick = lambda _: None, keep: Keep = lambda _: None
+) -> pd.DataFrame:
     """Measure one cell and return its rows, one for each seed and depth.
 
     Parameters
@@ -40,6 +44,8 @@ def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFram
         Name kept in the rows.
     tick : callable, optional
         Called with the number of layers done after each layer.
+    keep : callable, optional
+        Called with the cell's histograms, where it has any, for `gscale.bench.store.write_histograms`.
 
     Raises
     ------
@@ -49,7 +55,7 @@ def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFram
         If a loss is not finite.
     """
     with jax.enable_x64(cell.dtype == "float64"):
-        curves = _curves(cell, tick)
+        curves = _curves(cell, tick, keep)
     for losses in (curves.loss_train, curves.loss_test):
         if losses is not None and not np.isfinite(losses).all():
             seed, layer = np.argwhere(~np.isfinite(losses))[0]
@@ -60,7 +66,7 @@ def run_cell(cell: Cell, sweep: str, tick: Tick = lambda _: None) -> pd.DataFram
     return _rows(cell, sweep, curves)
 
 
-def _curves(cell: Cell, tick: Tick) -> Curves:
+def _curves(cell: Cell, tick: Tick, keep: Keep) -> Curves:
     match cell.training:
         case Layerwise():
             return sampled.layerwise_curves(cell, cell.layer, cell.training.first, tick)
@@ -69,6 +75,12 @@ def _curves(cell: Cell, tick: Tick) -> Curves:
             return sampled.layerwise_curves(cell, layer, cell.training.first, tick)
         case EndToEnd():
             return sampled.end_to_end_curves(cell, cell.training, tick)
+        case Projections():
+            data_keys, _ = exact.seed_keys(cell.seeds)
+            rows = (
+                sampled.checked_rows(cell, key) for key in data_keys
+            )  # one seed's at a time: they may be large
+            return projections.distance_curves(cell, cell.training, rows, tick, keep)
         case Population():
             return exact.population_curves(cell, tick)
         case Expected():

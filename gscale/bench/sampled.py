@@ -53,7 +53,7 @@ class _Begun(NamedTuple):
 
 def _begin(cell: Cell, first: Any) -> _Begun:
     data_keys, keys = seed_keys(cell.seeds)
-    rows = _stack([_checked_rows(cell, key) for key in data_keys])
+    rows = _stack([checked_rows(cell, key) for key in data_keys])
     began = timed(_start(first), keys, rows.train, rows.test)
     progress, bijection, losses = began.result
     return _Begun(keys, rows, progress, bijection, losses, began.seconds, began.seconds_compile)
@@ -147,7 +147,7 @@ def _stack(rows: list[Rows]) -> Rows:
     return stacked
 
 
-def _checked_rows(cell: Cell, key: Array) -> Rows:
+def checked_rows(cell: Cell, key: Array) -> Rows:
     n_samples, n_test = cell.n_samples or 0, cell.n_test or 0
     rows = cell.dataset.sample(key, cell.dim, n_samples, n_test, cell.dtype)
     check_rows(rows.train, f"{cell.dataset!r}, training rows")

@@ -29,7 +29,7 @@ SCHEMA = pa.schema(
         pa.field("training", pa.string(), nullable=False),
         pa.field("dtype", pa.string(), nullable=False),
         pa.field("n_layers", pa.int64(), nullable=False),
-        pa.field("metric", pa.string(), nullable=False),  # kl: floor 0; nll: floor unknown
+        pa.field("metric", pa.string(), nullable=False),  # kl: floor 0; nll: floor unknown; w2: a distance
         pa.field("loss_train", pa.float64()),  # nats; null for the population
         pa.field("loss_test", pa.float64(), nullable=False),  # nats
         pa.field("seconds", pa.float64(), nullable=False),  # to this depth, a seed's share of its batch
@@ -42,6 +42,22 @@ SCHEMA = pa.schema(
     ],
     metadata={"gscale_schema": str(SCHEMA_VERSION)},
 )
+
+# What does not fit one loss a row, beside the tables: how many rows fall where along a projection.
+HISTOGRAMS = pa.schema(
+    [
+        pa.field("cell_id", pa.string(), nullable=False),
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("projection", pa.string(), nullable=False),  # random; furthest; bimodal
+        pa.field("rows", pa.string(), nullable=False),  # searched; fresh
+        pa.field("low", pa.float64(), nullable=False),  # edges of the bin; the outer bins hold all beyond
+        pa.field("high", pa.float64(), nullable=False),
+        pa.field("count", pa.int64(), nullable=False),
+    ],
+    metadata={"gscale_schema": str(SCHEMA_VERSION)},
+)
+
+_ASIDE = "_histograms"  # who reads a folder of tables as one passes over names that begin like this
 
 
 def short(setting: object) -> str:
@@ -86,12 +102,24 @@ def prepare(folder: Path) -> None:
 
 def write_cell(folder: Path, cell_id: str, rows: pd.DataFrame) -> Path:
     """Write a finished cell under another name, then rename it: a reader sees all of it or nothing."""
-    table = pa.Table.from_pandas(rows, schema=SCHEMA, preserve_index=False)
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    _write_whole(cell_path(folder, cell_id), buffer.getvalue())
+    _write_table(cell_path(folder, cell_id), rows, SCHEMA)
     failure_path(folder, cell_id).unlink(missing_ok=True)
     return cell_path(folder, cell_id)
+
+
+def write_histograms(folder: Path, cell_id: str, counts: pd.DataFrame) -> Path:
+    """Write a cell's histograms, whole or not at all; before its table, so that a finished cell has them."""
+    path = folder / _ASIDE / f"{cell_id}.parquet"
+    path.parent.mkdir(exist_ok=True)
+    _write_table(path, counts, HISTOGRAMS)
+    return path
+
+
+def _write_table(path: Path, rows: pd.DataFrame, schema: pa.Schema) -> None:
+    buffer = io.BytesIO()
+    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    pq.write_table(table, buffer, compression="zstd")
+    _write_whole(path, buffer.getvalue())
 
 
 def write_failure(folder: Path, cell_id: str, record: dict[str, str]) -> Path:
@@ -110,12 +138,33 @@ def read_tables(folder: Path) -> pd.DataFrame:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give a results folder, such as results")
-    paths = sorted(folder.glob("*.parquet")) or sorted(folder.glob("*/*.parquet"))
+    paths = sorted(folder.glob("*.parquet")) or sorted(folder.glob("[!_]*/*.parquet"))
     if not paths:
         raise InputError(f"{folder} holds no results: make some with gscale run")
+    return _read(paths, SCHEMA)
+
+
+def read_histograms(folder: Path) -> pd.DataFrame:
+    """The histograms of all cells in a folder, or in the folders right below it; no rows if there are none.
+
+    Raises
+    ------
+    InputError
+        If one is corrupt, foreign or of another schema.
+    """
+    paths = sorted(folder.glob(f"{_ASIDE}/*.parquet")) or sorted(folder.glob(f"*/{_ASIDE}/*.parquet"))
+    return _read(paths, HISTOGRAMS) if paths else no_histograms()
+
+
+def no_histograms() -> pd.DataFrame:
+    """A table of histograms without rows."""
+    return HISTOGRAMS.empty_table().to_pandas()
+
+
+def _read(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
     for path in paths:
-        _check(path)
-    tables = [pq.read_table(path, schema=SCHEMA) for path in paths]
+        _check(path, schema)
+    tables = [pq.read_table(path, schema=schema) for path in paths]
     return pa.concat_tables(tables).to_pandas()
 
 
@@ -125,7 +174,7 @@ def read_failures(folder: Path) -> list[dict[str, str]]:
     return [json.loads(path.read_text()) for path in paths]
 
 
-def _check(path: Path) -> None:
+def _check(path: Path, expected: pa.Schema = SCHEMA) -> None:
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
@@ -138,7 +187,7 @@ def _check(path: Path) -> None:
         raise InputError(
             f"{path} has schema {version.decode()}, this gscale reads {SCHEMA_VERSION}: use another folder"
         )
-    if not schema.equals(SCHEMA):
+    if not schema.equals(expected):
         raise InputError(f"{path} does not have the columns of schema {SCHEMA_VERSION}: move or delete it")
 
 

@@ -13,7 +13,7 @@ from gscale.errors import InputError
 from gscale.flow import LayerSpec, Spec
 from gscale.optimise import Adam
 from gscale.parameters import Everything, Marginals
-from gscale.rotations import Haar
+from gscale.rotations import Haar, Identity
 
 Profile = Literal["ci", "quick", "full"]
 DType = Literal["float32", "float64"]
@@ -44,6 +44,39 @@ class EndToEnd:
 
 
 @dataclass(frozen=True)
+class Projections:
+    """No layers: the rows along a random direction and along the one on which they are furthest from normal.
+
+    With 0 and 1 layers the "loss" is the W2 distance to N(0, 1) along the first and the second, on the rows
+    searched and on fresh ones. Where ``modes_at`` is given, a third direction is searched for, on which the
+    rows come nearest to two modes at ± it, and the histograms along all three are kept.
+
+    Parameters
+    ----------
+    n_restarts, n_steps : int
+        Random starts of a search, and steps from each; see `gscale.theory.find_projection`.
+    modes_at : float or None
+        Where the modes are to be, see `gscale.theory.bimodal_quantiles`.
+
+    Raises
+    ------
+    InputError
+        If a count is below 1 or ``modes_at`` not in (0, 1).
+    """
+
+    n_restarts: int = 4
+    n_steps: int = 60
+    modes_at: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, count in (("n_restarts", self.n_restarts), ("n_steps", self.n_steps)):
+            if count < 1:
+                raise InputError(f"{name} is {count}: at least 1 is needed")
+        if self.modes_at is not None and not 0 < self.modes_at < 1:
+            raise InputError(f"modes_at is {self.modes_at}: for a variance of 1 it lies between 0 and 1")
+
+
+@dataclass(frozen=True)
 class Population:
     """Exact losses on covariances alone, as with infinitely many samples; Gaussian data only."""
 
@@ -70,9 +103,10 @@ class WhiteningCouplings:
     """The two affine couplings that whiten a covariance exactly; depth 2."""
 
 
+NO_LAYER = LayerSpec(Identity(), Identity())
 OnCovariances = Population | Expected | LowerBound | EndToEndScales | WhiteningCouplings
-OnSamples = Layerwise | LayerwiseTrained | EndToEnd
-Training = OnSamples | OnCovariances
+Fits = Layerwise | LayerwiseTrained | EndToEnd
+Training = Fits | Projections | OnCovariances
 
 
 @dataclass(frozen=True)
@@ -87,7 +121,7 @@ class Cell:
         Dimension D.
     layer : LayerSpec
         What a layer is made of.
-    training : Layerwise, LayerwiseTrained, EndToEnd, or one on covariances alone
+    training : Layerwise, LayerwiseTrained, EndToEnd, Projections, or one on covariances alone
         How layers are fitted; on covariances: Population, Expected, LowerBound, EndToEndScales,
         WhiteningCouplings.
     n_layers : int
@@ -148,6 +182,10 @@ class Cell:
         for name, n in (("n_samples", self.n_samples), ("n_test", self.n_test)):
             if n is None or n < 2:
                 raise InputError(f"{name} is {n}: at least 2 rows are needed")
+        if isinstance(self.training, Projections) and (self.n_layers != 1 or self.layer != NO_LAYER):
+            raise InputError(
+                f"{self.training!r} fits no layers: n_layers is 1, layer is NO_LAYER, not {self.layer!r}"
+            )
         self.dataset.check(self.dim, self.n_samples or 0, self.n_test or 0)
         self.layer.check(self.dim, self.n_samples or 0)
 
@@ -160,8 +198,11 @@ class Cell:
     def cost(self) -> float:
         """Rough seconds on one core, to tell how far a run has come."""
         d = self.dim
-        if isinstance(self.training, OnSamples):
+        if isinstance(self.training, Fits):
             layer = ((self.n_samples or 0) + (self.n_test or 0)) * d * (4e-8 + 1e-10 * d) + self._steps_cost
+        elif isinstance(self.training, Projections):
+            steps = self.training.n_restarts * self.training.n_steps
+            layer = (self.n_samples or 0) * steps * (1e-7 + 2e-10 * d)
         elif isinstance(self.training, EndToEndScales):
             layer = 4e-8 * self.n_layers**2 * d**4
         elif isinstance(self.training, Population):

@@ -5,13 +5,22 @@ Each says whether it is the paper's or derived here; docs/theory.md has the proo
 
 from gscale.theory.gain import expected_gain, loss_lower_bound
 from gscale.theory.population import population_losses
-from gscale.theory.rates import coupling_rate, flat_rate, haar_rate, layers_per_efold, min_layers, mixing_rate
+from gscale.theory.rates import (
+    coupling_rate,
+    flat_rate,
+    haar_rate,
+    layers_per_efold,
+    min_layers,
+    mixing_rate,
+    spurious_distance,
+)
 from gscale.theory.scales import BestScales, fit_scales
-from gscale.theory.spurious import find_projection, projected_distance, spurious_distance
+from gscale.theory.spurious import bimodal_quantiles, find_projection, projected_distance
 from gscale.theory.whitening import whitening_couplings
 
 __all__ = [
     "BestScales",
+    "bimodal_quantiles",
     "coupling_rate",
     "expected_gain",
     "find_projection",

@@ -97,3 +97,23 @@ def min_layers(dim: int) -> int:
     [1, 2, 2, 3, 3]
     """
     return (dim + 2) // 2
+
+
+def spurious_distance(dim: int, n_samples: int) -> float:
+    """W2 distance to N(0, 1) of the most non-normal projection of N rows of N(0, I_D): √(D/N).
+
+    For N, D → ∞. In few dimensions chance adds some 1/(2√D) of it. The gain of a layer fitted on such a
+    projection is not real: it is gone on new rows.
+
+    References
+    ----------
+    Bickel, Kur and Nadler, "Projection pursuit in high dimensions", PNAS 115 (2018); Montanari and Zhou,
+    "Overparametrized linear dimensionality reductions: from projection pursuit to two-layer neural
+    networks", 2022.
+
+    Examples
+    --------
+    >>> round(spurious_distance(200, 2000), 3)
+    0.316
+    """
+    return math.sqrt(dim / n_samples)

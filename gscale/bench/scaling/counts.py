@@ -11,6 +11,8 @@ from gscale.errors import InputError
 
 SETTING = ["sweep", "dataset", "n_samples", "rotation", "marginal", "coupling", "training", "dtype", "metric"]
 
+_LOSSES = ("kl", "nll")
+
 # Where a sampled curve is read for its tail: below 1/e of the first excess the start is forgotten, below
 # 1/e³ the sampling floor bends the curve.
 _TAIL_WINDOW = (math.exp(-1), math.exp(-3))
@@ -193,8 +195,10 @@ def curves(table: pd.DataFrame) -> Iterator[Curve]:
     """The curves of a table, one a setting, dimension and seed; the deepest where there are several.
 
     The floor is 0 where the loss is a KL. Elsewhere it is the lowest test loss that any curve of the same
-    sweep, data, D, N and seed reaches, so that models are held to one standard.
+    sweep, data, D, N and seed reaches, so that models are held to one standard. Rows that hold distances and
+    no losses are left out.
     """
+    table = table[table["metric"].isin(_LOSSES)]
     known = [*SETTING, "dim", "seed"]
     depths = table.groupby([*known, "cell_id"], dropna=False, sort=True)["n_layers"].max().reset_index()
     chosen = depths.sort_values("n_layers", kind="stable").drop_duplicates(known, keep="last").sort_index()
