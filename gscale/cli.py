@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
 from rich.console import Console
@@ -27,7 +28,7 @@ from rich.table import Table
 
 from gscale.bench import catalog, store
 from gscale.bench.run import run_cell
-from gscale.bench.scaling import Slope, missed_text, slopes
+from gscale.bench.scaling import Slope, Turn, half_width, missed_text, slopes, turns
 from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.errors import InputError
 
@@ -92,13 +93,16 @@ def fit(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fit layers against D: slopes and exponents with 95 % intervals."""
-    found = slopes(store.read_tables(folder), target or ())
+    """Fit layers against D, and where N varies the layers at which test losses turn, with 95 % intervals."""
+    table = store.read_tables(folder)
+    turned = turns(table)
+    found = _with_several_dims(slopes(table, target or ()), turned)
     failures = store.read_failures(folder)
     if as_json:
-        print(json.dumps({"slopes": [_record(slope) for slope in found], "failed": failures}, indent=2))
+        records = {"slopes": [_record(slope) for slope in found], "turns": [_turn_record(t) for t in turned]}
+        print(json.dumps({**records, "failed": failures}, indent=2))
         return
-    for line in _slope_lines(found):
+    for line in (*_slope_lines(found), *_turn_lines(turned)):
         print(line)
     for failure in failures:
         console.print(f"[red]failed[/]: {escape(failure['cell'])}: {escape(failure['error'])}")
@@ -227,8 +231,16 @@ def _failure(sweep: Sweep, cell: Cell, error: Exception) -> dict[str, str]:
 _LINE = "  {:<6} {:<27} {:<24} {:<9} {:<8} {}"
 
 
+def _with_several_dims(found: list[Slope], turned: list[Turn]) -> list[Slope]:
+    """Slopes, without those of a single D in sweeps that are about N."""
+    about_rows = {turn.setting["sweep"] for turn in turned}
+    return [slope for slope in found if len(slope.layers) > 1 or slope.setting["sweep"] not in about_rows]
+
+
 def _slope_lines(found: list[Slope]) -> Iterator[str]:
     """The table of slopes, its settings on lines of their own so that it fits 80 columns."""
+    if not found:
+        return
     yield _LINE.format("target", "slope [95 %]", "exponent [95 %]", "law", "theory", "not reached")
     heading = None
     for slope in found:
@@ -241,13 +253,46 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
         ).rstrip()
 
 
+_TURN_LINE = "  {:<9} {:<24} {:<8} {}"
+
+
+def _turn_lines(turned: list[Turn]) -> Iterator[str]:
+    """The table of turning layers, in the same way."""
+    if not turned:
+        return
+    yield _TURN_LINE.format("N", "turns at [95 %]", "theory", "not turned")
+    heading = None
+    for turn in turned:
+        if heading != (heading := f"{turn.setting['sweep']}: {_layer(turn.setting)}, D = {turn.dim}"):
+            yield heading
+        layers = turn.layers[~np.isnan(turn.layers)]
+        missed = len(turn.layers) - len(layers)
+        theory = "" if turn.expected is None else f"{np.nanmean(turn.expected):.1f}"
+        yield _TURN_LINE.format(
+            turn.n_samples,
+            _interval(layers),
+            theory,
+            f"{missed} of {len(turn.layers)} seeds" if missed else "",
+        ).rstrip()
+
+
+def _interval(layers: np.ndarray) -> str:
+    if not layers.size:
+        return ""
+    mean, half = layers.mean(), half_width(layers)
+    return f"{mean:.1f} [{mean - half:.1f}, {mean + half:.1f}]"
+
+
 def _setting(slope: Slope) -> str:
-    setting = slope.setting
+    n_samples = slope.setting["n_samples"]
+    rows = store.short(slope.setting["training"]) if pd.isna(n_samples) else f"N = {n_samples:.0f}"
+    return f"{_layer(slope.setting)}, {rows}"
+
+
+def _layer(setting: dict[str, object]) -> str:
     parts = (setting["rotation"], setting["marginal"], setting["coupling"])
     layer = " + ".join(store.short(part) for part in parts if not pd.isna(part))
-    n_samples = setting["n_samples"]
-    rows = store.short(setting["training"]) if pd.isna(n_samples) else f"N = {n_samples:.0f}"
-    return f"{store.short(setting['dataset'])}, {layer}, {rows}"
+    return f"{store.short(setting['dataset'])}, {layer}"
 
 
 def _record(slope: Slope) -> dict[str, Any]:
@@ -259,6 +304,17 @@ def _record(slope: Slope) -> dict[str, Any]:
         "theory": slope.theory,
         "layers": {dim: counts.tolist() for dim, counts in slope.layers.items()},
         "missed": slope.missed,
+    }
+    cleaned: dict[str, Any] = _without_nan(record)
+    return cleaned
+
+
+def _turn_record(turn: Turn) -> dict[str, Any]:
+    record = {
+        "setting": turn.setting,
+        "dim": turn.dim,
+        "layers": turn.layers.tolist(),
+        "theory": None if turn.expected is None else turn.expected.tolist(),
     }
     cleaned: dict[str, Any] = _without_nan(record)
     return cleaned

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "gscale"
 FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
 DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "gaussian", "images", "toys")}
-THEORY = ("gain", "population", "rates", "scales", "spurious", "whitening")
+THEORY = ("finite", "gain", "population", "rates", "scales", "spurious", "whitening")
 ALLOWED = {
     "errors": set(),
     "metrics": FOUNDATION,
@@ -25,6 +25,7 @@ ALLOWED = {
     "coupling": FOUNDATION | {"gscale.conditioner", "gscale.marginals", "gscale.transformer"},
     "theory.precision": set(),
     "theory.rates": set(),
+    "theory.finite": FOUNDATION | {"gscale.marginals"},
     "theory.gain": {"gscale.theory.precision"},
     "theory.population": MODEL | {"gscale.theory.precision"},
     "theory.scales": FOUNDATION | {"gscale.theory.precision"},
@@ -52,12 +53,17 @@ ALLOWED = {
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "store", "sweep")},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.laws": set(),
-    "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.rates"},
+    "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.finite", "gscale.theory.rates"},
     "bench.scaling.tables": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws")},
-    "bench.scaling": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables")},
+    "bench.scaling.turning": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected")},
+    "bench.scaling": {
+        f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables", "turning")
+    },
     "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
+    "bench.turning": {"gscale.bench.store", "gscale.bench.scaling"},
     "bench.plot": FOUNDATION
-    | {"gscale.theory.rates", "gscale.bench.compare", "gscale.bench.store", "gscale.bench.scaling"},
+    | {"gscale.theory.rates"}
+    | {f"gscale.bench.{name}" for name in ("compare", "scaling", "store", "turning")},
 }
 
 
@@ -92,6 +98,7 @@ def test_what_reads_tables_never_touches_jax():
         bench / "store.py",
         bench / "compare.py",
         bench / "plot.py",
+        bench / "turning.py",
         *(bench / "scaling").glob("*.py"),
     ):
         assert not {"jax", "equinox"} & {name.split(".")[0] for name in imports_of(path)}

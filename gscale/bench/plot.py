@@ -1,6 +1,6 @@
 """Figures from tables: the loss curves of a sweep, and its layers against D."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import matplotlib as mpl
@@ -23,8 +23,10 @@ from gscale.bench.scaling import (
     predict,
     rate_of,
     slopes,
+    varies_rows,
 )
 from gscale.bench.store import short
+from gscale.bench.turning import draw_turning
 from gscale.errors import InputError
 from gscale.theory.rates import layers_per_efold
 
@@ -51,14 +53,19 @@ def plot_sweeps(table: pd.DataFrame, folder: Path, about: Mapping[str, str]) -> 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for sweep, rows in table.groupby("sweep"):
-            draw = draw_comparison if _has_rivals(rows) else draw_sweep
-            figure = draw(rows, about.get(str(sweep), str(sweep)))
+            figure = _draw_of(rows)(rows, about.get(str(sweep), str(sweep)))
             paths.append(folder / f"{sweep}.png")
             figure.savefig(paths[-1], dpi=120)
             figure.savefig(paths[-1].with_suffix(".svg"))
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}") from None
     return paths
+
+
+def _draw_of(table: pd.DataFrame) -> Callable[[pd.DataFrame, str], Figure]:
+    if _has_rivals(table):
+        return draw_comparison
+    return draw_turning if varies_rows(table) else draw_sweep
 
 
 def _has_rivals(table: pd.DataFrame) -> bool:
@@ -68,8 +75,11 @@ def _has_rivals(table: pd.DataFrame) -> bool:
 
 
 def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
-    """Draw one sweep: a row for each kind of data and layer; left its loss curves, right layers against D."""
-    groups = list(table.groupby(_ROW, dropna=False))
+    """Draw one sweep: a row for each kind of data, layer and N; left its loss curves, right layers against D.
+
+    Curves without sampling noise are in every row of their data and layer.
+    """
+    groups = [part for group in table.groupby(_ROW, dropna=False) for part in _by_n_samples(*group)]
     with (
         sns.axes_style("whitegrid"),
         sns.plotting_context("notebook"),
@@ -85,6 +95,15 @@ def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
             _draw_layers(right, slopes(rows, ("e", "10", "100") if beside_theory else ()))
         figure.suptitle(title, fontweight="bold")
     return figure
+
+
+def _by_n_samples(
+    kind: tuple[object, ...], rows: pd.DataFrame
+) -> Iterator[tuple[tuple[object, ...], pd.DataFrame]]:
+    """The rows of each N, with those that have none."""
+    n_samples = rows["n_samples"]
+    for n in sorted(n_samples.dropna().unique()) or [None]:
+        yield kind, rows if n is None else rows[n_samples.isna() | (n_samples == n)]
 
 
 def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:
