@@ -9,8 +9,13 @@ from gscale.data import Wishart
 LAYER = LayerSpec(Haar(), Quantiles(n_bins=16))
 
 
-def _rows(dims: tuple[int, ...], n_samples: int, layers_per_dim: float, n_seeds: int) -> Grid:
-    """In float64, so that rows and exact curves are of the same rotations."""
+def _rows(
+    dims: tuple[int, ...], n_samples: int, layers_per_dim: float, n_seeds: int, n_test: int = 5_000
+) -> Grid:
+    """In float64, so that rows and exact curves are of the same rotations.
+
+    M test rows scatter by √(2 · loss/M) nats: many rows to fit to need many to test on.
+    """
     return Grid(
         datasets=(Gaussian(Wishart()),),
         dims=dims,
@@ -19,7 +24,7 @@ def _rows(dims: tuple[int, ...], n_samples: int, layers_per_dim: float, n_seeds:
         depth=_depth(layers_per_dim),
         n_seeds=n_seeds,
         n_samples=(n_samples,),
-        n_test=5_000,
+        n_test=n_test,
         dtype="float64",
     )
 
@@ -53,10 +58,10 @@ SWEEP = Sweep(
             _exact((8,), 4.5, 12),
         ),
         "full": (
-            _rows((8, 32), 1_000, 2.5, 32),
-            _rows((8, 32), 10_000, 4, 16),
-            _rows((8, 32), 100_000, 5.5, 8),
-            _rows((8, 32), 1_000_000, 7, 4),
+            _rows((8, 32), 1_000, 2.5, 32, 50_000),
+            _rows((8, 32), 10_000, 4, 16, 50_000),
+            _rows((8, 32), 100_000, 5.5, 8, 50_000),
+            _rows((8, 32), 1_000_000, 7, 4, 200_000),
             _exact((8, 32), 9, 32),
         ),
     },
