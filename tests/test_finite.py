@@ -1,6 +1,8 @@
 """What N rows cost layers of splines: derived constants and curves against fits."""
 
+import json
 import math
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gscale import Gaussian, Haar, InputError, LayerSpec, Quantiles, fit_layerwise
+from gscale import Gaussian, Haar, InputError, LayerSpec, Quantiles, cli, fit_layerwise
 from gscale.bench.plot import draw_sweep, plot_sweeps
 from gscale.bench.run import run_cell
 from gscale.bench.scaling import expected_in, expected_losses, turns, varies_rows
 from gscale.bench.sweep import Cell, Layerwise, Population
 from gscale.metrics import normal_log_prob
 from gscale.theory import sampling_costs, spline_cost, turning_layer
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize(("n_bins", "n_samples", "n_columns"), [(16, 1_000, 600), (4, 3_000, 300)])
@@ -140,7 +144,24 @@ def test_a_sweep_about_many_dimensions_is_drawn_against_d():
     table = pd.concat([*sampled, *exact])
     assert not varies_rows(table)
     assert turns(table) == []
-    assert len(draw_sweep(table, "title").axes) == 4
+    titles = [axes.get_title() for axes in draw_sweep(table, "title").axes]
+    assert [title.split(", ")[-1] for title in titles[::2]] == ["N = 50", "N = 100"]
+
+
+def test_fit_tells_where_the_reference_turns(capsys):
+    """Five seeds and more turn within a layer of theory in the mean, later with more rows."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["fit", str(ROOT / "results/reference/finite_samples"), "--json"])
+    assert not ended.value.code
+    found = json.loads(capsys.readouterr().out)
+    assert found["slopes"] == []  # there is one dimension
+    assert [turn["setting"]["n_samples"] for turn in found["turns"]] == [1_000, 5_000, 25_000]
+    measured, expected = (
+        np.array([np.mean(turn[name]) for turn in found["turns"]]) for name in ("layers", "theory")
+    )
+    assert (np.abs(measured - expected) < 1).all()
+    # (D+1)/2 · ln 5 = 7.2 layers in the tail
+    assert (np.abs(np.diff(expected) - 7.2) < 2).all()
 
 
 def test_turning_without_theory_and_without_a_turn(tmp_path):

@@ -87,9 +87,9 @@ def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
     ):
         figure = Figure(figsize=(14, 5 * len(groups) + 0.5), layout="constrained")
         panels = figure.subplots(len(groups), 2, squeeze=False)
-        for (left, right), ((dataset, *parts), rows) in zip(panels, groups, strict=True):
+        for (left, right), ((dataset, *parts), words, rows) in zip(panels, groups, strict=True):
             layer = " + ".join(short(part) for part in parts if not pd.isna(part))
-            left.set_title(f"{short(dataset)}: layers of {layer}")
+            left.set_title(f"{short(dataset)}: layers of {layer}{words}")
             _draw_losses(left, list(curves(rows)))
             beside_theory = "Expected()" in set(rows["training"])
             _draw_layers(right, slopes(rows, ("e", "10", "100") if beside_theory else ()))
@@ -99,11 +99,15 @@ def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
 
 def _by_n_samples(
     kind: tuple[object, ...], rows: pd.DataFrame
-) -> Iterator[tuple[tuple[object, ...], pd.DataFrame]]:
-    """The rows of each N, with those that have none."""
+) -> Iterator[tuple[tuple[object, ...], str, pd.DataFrame]]:
+    """The rows of each N, with those that have none, and a title's words for it where there are several."""
     n_samples = rows["n_samples"]
-    for n in sorted(n_samples.dropna().unique()) or [None]:
-        yield kind, rows if n is None else rows[n_samples.isna() | (n_samples == n)]
+    several = sorted(n_samples.dropna().unique())
+    if len(several) < 2:
+        yield kind, "", rows
+        return
+    for n in several:
+        yield kind, f", N = {n:,}", rows[n_samples.isna() | (n_samples == n)]
 
 
 def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:
