@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SWEEPS := gaussian_population gaussian_sampled patches rotations couplings rates \
+SWEEPS := gaussian_population gaussian_sampled finite_samples patches rotations couplings rates \
 	theorem1 theorem2 equation20 training_modes spurious
 RESULTS ?= results
 PROFILE ?= quick

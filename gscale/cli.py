@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import signal
 import sys
 import time
@@ -13,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -21,9 +19,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from gscale.bench import catalog, store
-from gscale.bench.distances import Reached, mean_of, reached
+from gscale.bench.findings import find
 from gscale.bench.run import run_cell
-from gscale.bench.scaling import Slope, missed_text, slopes
 from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.errors import InputError
 from gscale.progress import timed_progress
@@ -92,22 +89,13 @@ def fit(
     only: Annotated[str, typer.Option(help="Settings that have this in their line, such as Patches.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fit layers against D: slopes and exponents with 95 % intervals; distances beside theory's."""
-    table = store.read_tables(folder)
-    found = [slope for slope in slopes(table, target or ()) if only in _heading(slope)]
-    distances = [one for one in reached(table) if only in _distance_heading(one)]
-    if only and not found and not distances:
-        raise InputError(f"--only {only}: no setting has this in its line; see gscale fit {folder}")
+    """Fit layers against D, with 95 % intervals; and turning layers and distances, where there are any."""
+    found = find(store.read_tables(folder), target or (), only)
     failures = store.read_failures(folder)
     if as_json:
-        records = {
-            "slopes": [_record(slope) for slope in found],
-            "distances": [_distance_record(one) for one in distances],
-            "failed": failures,
-        }
-        print(json.dumps(records, indent=2))
+        print(json.dumps({**found.records(), "failed": failures}, indent=2))
         return
-    for line in (*_slope_lines(found), *_distance_lines(distances)):
+    for line in found.lines():
         print(line)
     for failure in failures:
         console.print(f"[red]failed[/]: {escape(failure['cell'])}: {escape(failure['error'])}")
@@ -219,82 +207,6 @@ def _failure(sweep: Sweep, cell: Cell, error: Exception) -> dict[str, str]:
         "error": f"{type(error).__name__}: {error}",
         "traceback": traceback.format_exc(),
     }
-
-
-_DISTANCE = "  {:<6} {:<5} {:<7} {:<22} {:<22} {}"
-_LINE = "  {:<6} {:<27} {:<24} {:<9} {:<8} {}"
-
-
-def _slope_lines(found: list[Slope]) -> Iterator[str]:
-    """The table of slopes, its settings on lines of their own so that it fits 80 columns."""
-    yield _LINE.format("target", "slope [95 %]", "exponent [95 %]", "law", "theory", "not reached")
-    heading = None
-    for slope in found:
-        if heading != (heading := _heading(slope)):
-            yield heading
-        theory = "" if slope.theory is None else f"{slope.theory:.{3 if slope.theory > 0.01 else 5}f}"
-        fit, missed = slope.fit, missed_text(slope)
-        yield _LINE.format(
-            slope.target, str(fit.slope), str(fit.exponent), fit.law or "", theory, missed
-        ).rstrip()
-
-
-def _distance_lines(found: list[Reached]) -> Iterator[str]:
-    """The table of distances, where there are any; one setting after the other."""
-    heading = None
-    for one in found:
-        if heading != (heading := _distance_heading(one)):
-            yield heading
-            yield _DISTANCE.format("D/N", "D", "N", "W2 [95 %]", "over √(D/N) [95 %]", "fresh rows")
-        distances, fresh = mean_of(one.searched), one.fresh.mean()
-        ratio = f"{one.dim / one.n_samples:.3f}"
-        over = mean_of(one.searched / one.expected)
-        yield _DISTANCE.format(ratio, one.dim, one.n_samples, str(distances), str(over), f"{fresh:.3f}")
-
-
-def _distance_heading(one: Reached) -> str:
-    return f"{one.setting['sweep']}: {store.short(one.setting['dataset'])}, projections"
-
-
-def _heading(slope: Slope) -> str:
-    setting = slope.setting
-    parts = (setting["rotation"], setting["marginal"], setting["coupling"])
-    layer = " + ".join(store.short(part) for part in parts if not pd.isna(part))
-    training, n_samples = str(setting["training"]), setting["n_samples"]
-    if pd.isna(n_samples):
-        return f"{setting['sweep']}: {store.short(setting['dataset'])}, {layer}, {store.short(training)}"
-    mode = "" if training.startswith("Layerwise(") else f", {training.split('(')[0]}"
-    return f"{setting['sweep']}: {store.short(setting['dataset'])}, {layer}, N = {n_samples:.0f}{mode}"
-
-
-def _distance_record(one: Reached) -> dict[str, Any]:
-    seeds = {name: getattr(one, name).tolist() for name in ("random", "searched", "fresh")}
-    return {"setting": one.setting, "expected": one.expected, **seeds}
-
-
-def _record(slope: Slope) -> dict[str, Any]:
-    fit = dataclasses.asdict(slope.fit)
-    record = {
-        "setting": slope.setting,
-        "target": slope.target,
-        **fit,
-        "theory": slope.theory,
-        "layers": {dim: counts.tolist() for dim, counts in slope.layers.items()},
-        "missed": slope.missed,
-    }
-    cleaned: dict[str, Any] = _without_nan(record)
-    return cleaned
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN: null."""
-    if isinstance(value, dict):
-        return {str(key): _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
-    return value
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ class Quantiles:
         """Fit to the rows of x (N, D); the key is not used."""
         n = x.shape[0]
         ordered = sort_columns(x)
-        heights = _normal_levels(n, self.n_bins or _fitting_bins(n))
+        heights = normal_levels(n, self.n_bins or _fitting_bins(n))
         ranks = n * np.array([NormalDist().cdf(height) for height in heights]) - 0.5
         knots = _spread(at_ranks(ordered, ranks), least_width(x))
         y = jnp.broadcast_to(jnp.asarray(heights, x.dtype)[:, None], knots.shape)
@@ -132,8 +132,11 @@ class Quantiles:
         return _shrunk(Spline(knots, y, jnp.concatenate([lower, inner, upper])), self.shrinkage)
 
     def n_parameters(self, n_samples: int) -> int:
-        """Fitted numbers a coordinate: one a bin, without account of smoothing and shrinkage."""
-        return len(_normal_levels(n_samples, self.n_bins or _fitting_bins(n_samples))) - 1
+        """Fitted numbers a coordinate: K + 1 knots less the mean, which costs once (docs/theory.md).
+
+        Smoothing and shrinkage are left out of account.
+        """
+        return len(normal_levels(n_samples, self.n_bins or _fitting_bins(n_samples))) - 1
 
 
 def _fitting_bins(n_rows: int) -> int:
@@ -144,7 +147,7 @@ def _fitting_bins(n_rows: int) -> int:
     return min(round(n_rows ** (1 / 3)), 64)
 
 
-def _normal_levels(n_rows: int, n_bins: int) -> np.ndarray:
+def normal_levels(n_rows: int, n_bins: int) -> np.ndarray:
     """Knot heights in normal coordinates, K+1 in equal steps, few enough for the rows at hand."""
     n_bins = max(1, min(n_bins, n_rows // _ROWS_PER_BIN))
     highest = NormalDist().inv_cdf(1 - min(0.25, _TAIL_ROWS / n_rows))

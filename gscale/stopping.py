@@ -42,10 +42,10 @@ class Stopping(Protocol):
 class GainAboveCost:
     """Go on while layers gain more on new rows than their parameters lose there.
 
-    With k parameters a coordinate, a layer's gain on the N rows it is fitted to is k·D/(2N) nats above the
-    real one, and its gain on new rows as much below: it pays while the gain on the fitted rows is above
-    k·D/N. No row is held out for it. The gain is the mean over the last ``window`` layers; those are given
-    up when it is too low.
+    With k parameters a coordinate, the gains of a layer on the N rows it is fitted to and on new rows differ
+    by k·D/N nats, however they share them (docs/theory.md): the layer pays while the gain on the
+    fitted rows is above k·D/N. No row is held out for it. The gain is the mean over the last ``window``
+    layers; those are given up when it is too low.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ class GainAboveCost:
     References
     ----------
     Akaike, "A new look at the statistical model identification", IEEE Transactions on Automatic Control 19
-    (1974).
+    (1974). Efron, "The estimation of prediction error", Journal of the American Statistical Association 99
+    (2004), for fits that are no maximum of the likelihood.
 
     Examples
     --------

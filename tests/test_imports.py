@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "gscale"
 FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
 DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "gaussian", "images", "toys")}
-THEORY = ("gain", "population", "rates", "scales", "spurious", "whitening")
+THEORY = ("finite", "gain", "population", "rates", "scales", "spurious", "whitening")
 ALLOWED = {
     "errors": set(),
     "metrics": FOUNDATION,
@@ -30,6 +30,7 @@ ALLOWED = {
     | {f"gscale.{name}" for name in ("conditioner", "elementwise", "marginals", "optimise", "transformer")},
     "theory.precision": set(),
     "theory.rates": set(),
+    "theory.finite": FOUNDATION | {"gscale.marginals"},
     "theory.gain": {"gscale.theory.precision"},
     "theory.population": MODEL | {"gscale.theory.precision"},
     "theory.scales": FOUNDATION | {"gscale.theory.precision"},
@@ -65,15 +66,22 @@ ALLOWED = {
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "sampled", "store", "sweep")},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.laws": set(),
-    "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.rates"},
+    "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.finite", "gscale.theory.rates"},
     "bench.scaling.tables": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws")},
-    "bench.scaling": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables")},
+    "bench.scaling.turning": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected")},
+    "bench.scaling": {
+        f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables", "turning")
+    },
     "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
     "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
+    "bench.findings": FOUNDATION | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store")},
     "bench.spurious": FOUNDATION | {"gscale.bench.distances", "gscale.bench.scaling", "gscale.bench.store"},
+    "bench.turning": {"gscale.bench.store", "gscale.bench.scaling"},
     "bench.plot": FOUNDATION
     | {"gscale.theory.rates"}
-    | {f"gscale.bench.{name}" for name in ("compare", "distances", "scaling", "spurious", "store")},
+    | {
+        f"gscale.bench.{name}" for name in ("compare", "distances", "scaling", "spurious", "store", "turning")
+    },
 }
 
 
@@ -108,8 +116,10 @@ def test_what_reads_tables_never_touches_jax():
         bench / "store.py",
         bench / "compare.py",
         bench / "distances.py",
+        bench / "findings.py",
         bench / "spurious.py",
         bench / "plot.py",
+        bench / "turning.py",
         *(bench / "scaling").glob("*.py"),
     ):
         assert not {"jax", "equinox"} & {name.split(".")[0] for name in imports_of(path)}

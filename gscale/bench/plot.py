@@ -1,6 +1,6 @@
 """Figures from tables: the loss curves of a sweep, and its layers against D."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import matplotlib as mpl
@@ -24,9 +24,11 @@ from gscale.bench.scaling import (
     predict,
     rate_of,
     slopes,
+    varies_rows,
 )
 from gscale.bench.spurious import draw_spurious
 from gscale.bench.store import no_histograms, short
+from gscale.bench.turning import draw_turning
 from gscale.errors import InputError
 from gscale.theory.rates import layers_per_efold
 
@@ -68,7 +70,9 @@ def plot_sweeps(
 def _figure(rows: pd.DataFrame, title: str, histograms: pd.DataFrame | None) -> Figure:
     if METRIC in set(rows["metric"]):
         return draw_spurious(rows, title, no_histograms() if histograms is None else histograms)
-    return draw_comparison(rows, title) if _has_rivals(rows) else draw_sweep(rows, title)
+    if _has_rivals(rows):
+        return draw_comparison(rows, title)
+    return draw_turning(rows, title) if varies_rows(rows) else draw_sweep(rows, title)
 
 
 def _has_rivals(table: pd.DataFrame) -> bool:
@@ -78,8 +82,11 @@ def _has_rivals(table: pd.DataFrame) -> bool:
 
 
 def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
-    """Draw one sweep: a row for each kind of data and layer; left its loss curves, right layers against D."""
-    groups = list(table.groupby(_ROW, dropna=False))
+    """Draw one sweep: a row for each kind of data, layer and N; left its loss curves, right layers against D.
+
+    Curves without sampling noise are in every row of their data and layer.
+    """
+    groups = [part for group in table.groupby(_ROW, dropna=False) for part in _by_n_samples(*group)]
     with (
         sns.axes_style("whitegrid"),
         sns.plotting_context("notebook"),
@@ -87,14 +94,27 @@ def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
     ):
         figure = Figure(figsize=(14, 5 * len(groups) + 0.5), layout="constrained")
         panels = figure.subplots(len(groups), 2, squeeze=False)
-        for (left, right), ((dataset, *parts), rows) in zip(panels, groups, strict=True):
+        for (left, right), ((dataset, *parts), words, rows) in zip(panels, groups, strict=True):
             layer = " + ".join(short(part) for part in parts if not pd.isna(part))
-            left.set_title(f"{short(dataset)}: layers of {layer}")
+            left.set_title(f"{short(dataset)}: layers of {layer}{words}")
             _draw_losses(left, list(curves(rows)))
             beside_theory = "Expected()" in set(rows["training"])
             _draw_layers(right, slopes(rows, ("e", "10", "100") if beside_theory else ()))
         figure.suptitle(title, fontweight="bold")
     return figure
+
+
+def _by_n_samples(
+    kind: tuple[object, ...], rows: pd.DataFrame
+) -> Iterator[tuple[tuple[object, ...], str, pd.DataFrame]]:
+    """The rows of each N, with those that have none, and a title's words for it where there are several."""
+    n_samples = rows["n_samples"]
+    several = sorted(n_samples.dropna().unique())
+    if len(several) < 2:
+        yield kind, "", rows
+        return
+    for n in several:
+        yield kind, f", N = {n:,}", rows[n_samples.isna() | (n_samples == n)]
 
 
 def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:

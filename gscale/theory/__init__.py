@@ -3,6 +3,7 @@
 Each says whether it is the paper's or derived here; docs/theory.md has the proofs.
 """
 
+from gscale.theory.finite import sampling_costs, spline_cost, turning_layer
 from gscale.theory.gain import expected_gain, loss_lower_bound
 from gscale.theory.population import population_losses
 from gscale.theory.rates import (
@@ -33,6 +34,9 @@ __all__ = [
     "mixing_rate",
     "population_losses",
     "projected_distance",
+    "sampling_costs",
+    "spline_cost",
     "spurious_distance",
+    "turning_layer",
     "whitening_couplings",
 ]

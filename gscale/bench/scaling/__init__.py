@@ -11,7 +11,7 @@ from gscale.bench.scaling.counts import (
     tail_rate,
     target_named,
 )
-from gscale.bench.scaling.expected import break_even, expected_losses, known_slope, rate_of
+from gscale.bench.scaling.expected import break_even, expected_in, expected_losses, known_slope, rate_of
 from gscale.bench.scaling.laws import (
     Estimate,
     ScalingFit,
@@ -22,6 +22,7 @@ from gscale.bench.scaling.laws import (
     predict,
 )
 from gscale.bench.scaling.tables import Slope, missed_text, slopes
+from gscale.bench.scaling.turning import Turn, turns, varies_rows
 
 __all__ = [
     "SETTING",
@@ -32,10 +33,12 @@ __all__ = [
     "ScalingFit",
     "Slope",
     "Tail",
+    "Turn",
     "break_even",
     "compare_laws",
     "crossing",
     "curves",
+    "expected_in",
     "expected_losses",
     "fit_scaling",
     "half_width",
@@ -47,4 +50,6 @@ __all__ = [
     "slopes",
     "tail_rate",
     "target_named",
+    "turns",
+    "varies_rows",
 ]

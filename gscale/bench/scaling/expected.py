@@ -1,12 +1,17 @@
 """What theory expects of a setting: slopes, and losses with finite samples."""
 
+import re
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from gscale.bench.scaling.laws import fit_line
+from gscale.theory.finite import sampling_costs, spline_cost
 from gscale.theory.rates import coupling_rate, flat_rate, haar_rate, layers_per_efold
+
+_QUANTILES = re.compile(r"Quantiles\(n_bins=(\d+)\)")
 
 
 def known_slope(setting: dict[str, object], target: str, dims: Sequence[int]) -> float | None:
@@ -53,13 +58,13 @@ def break_even(losses: np.ndarray, dim: int, n_samples: int) -> int:
     return int(np.argmax(np.append(losses[:-1] - losses[1:], 0) < dim / (2 * n_samples)))
 
 
-def expected_losses(population: np.ndarray, dim: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Expected train and test loss of Haar rotations and `Moments` fitted to N rows of a Gaussian.
+def expected_losses(
+    population: np.ndarray, dim: int, n_samples: int, n_bins: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected train and test loss of Haar layers fitted to N rows of a Gaussian.
 
-    Near the identity, with ρ = D/(D+2) and w = D(D+1)/(4N), the whitening error that N rows leave:
-
-        test  = population + w (1 − ρ^L) + D/(2N),      →  D(D+3)/(4N)
-        train = population + w ρ^L − D(D+3)/(4N).       → −D(D+3)/(4N)
+    The loss without sampling noise plus `gscale.theory.sampling_costs`, of `Moments` or of `Quantiles`. With
+    `Moments` the costs end at ± D(D+3)/(4N): the whitening error that N rows leave, and the means.
 
     Parameters
     ----------
@@ -67,6 +72,8 @@ def expected_losses(population: np.ndarray, dim: int, n_samples: int) -> tuple[n
         Loss without sampling noise, in nats.
     dim, n_samples : int
         D and N.
+    n_bins : int, optional
+        Bins K of `Quantiles`; `Moments` where absent.
 
     Returns
     -------
@@ -82,10 +89,29 @@ def expected_losses(population: np.ndarray, dim: int, n_samples: int) -> tuple[n
     >>> train, test = expected_losses(np.zeros(1000), dim=4, n_samples=1000)
     >>> print(round(train[-1], 6), round(test[-1], 6))
     -0.007 0.007
+    >>> train, test = expected_losses(np.zeros(2), dim=4, n_samples=1000, n_bins=16)
+    >>> print(round(train[1], 4), round(test[1], 4))
+    -0.0292 0.0388
     """
-    fading = (dim / (dim + 2)) ** np.arange(len(population))
-    whitening, means = dim * (dim + 1) / (4 * n_samples), dim / (2 * n_samples)
-    train = population + whitening * (fading - 1) - means
-    test = population + whitening * (1 - fading) + means
-    train[0] = test[0] = population[0]
-    return train, test
+    cost, n_fitted = (2.0, 2) if n_bins is None else (_spline_cost(n_bins, n_samples), n_bins + 1)
+    train, test = sampling_costs(dim, n_samples, len(population) - 1, cost, n_fitted)
+    return population + train, population + test
+
+
+def expected_in(
+    setting: dict[str, object], dim: int, n_samples: int, population: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """`expected_losses` of a setting at some N; None where theory does not know it."""
+    quantiles = _QUANTILES.fullmatch(str(setting["marginal"]))
+    if (
+        setting["training"] != "Layerwise(first=None)"
+        or setting["rotation"] != "Haar()"
+        or not pd.isna(setting["coupling"])
+        or not str(setting["dataset"]).startswith("Gaussian(")
+        or not (quantiles or setting["marginal"] == "Moments()")
+    ):
+        return None
+    return expected_losses(population, dim, n_samples, int(quantiles[1]) if quantiles else None)
+
+
+_spline_cost = cache(spline_cost)
