@@ -10,7 +10,7 @@ LAYER = LayerSpec(Haar(), Quantiles(n_bins=16))
 
 
 def _rows(
-    dims: tuple[int, ...], n_samples: int, layers_per_dim: float, n_seeds: int, n_test: int = 5_000
+    dims: tuple[int, ...], n_samples: int, layers_per_dim: float, n_seeds: int, n_test: int = 4_000
 ) -> Grid:
     """In float64, so that rows and exact curves are of the same rotations.
 
@@ -53,9 +53,9 @@ SWEEP = Sweep(
         "ci": (_rows((4,), 300, 3, 4), _rows((4,), 3_000, 4, 4), _exact((4,), 6, 4)),
         "quick": (
             _rows((8,), 1_000, 1.75, 12),
-            _rows((8,), 5_000, 2.75, 8),
-            _rows((8,), 25_000, 3.5, 5),
-            _exact((8,), 4.5, 12),
+            _rows((8,), 4_000, 2.5, 8),
+            _rows((8,), 16_000, 3.25, 5),
+            _exact((8,), 4, 12),
         ),
         "full": (
             _rows((8, 32), 1_000, 2.5, 32, 50_000),

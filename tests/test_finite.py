@@ -155,13 +155,13 @@ def test_fit_tells_where_the_reference_turns(capsys):
     assert not ended.value.code
     found = json.loads(capsys.readouterr().out)
     assert found["slopes"] == []  # there is one dimension
-    assert [turn["setting"]["n_samples"] for turn in found["turns"]] == [1_000, 5_000, 25_000]
+    assert [turn["setting"]["n_samples"] for turn in found["turns"]] == [1_000, 4_000, 16_000]
     measured, expected = (
         np.array([np.mean(turn[name]) for turn in found["turns"]]) for name in ("layers", "theory")
     )
     assert (np.abs(measured - expected) < 1).all()
-    # (D+1)/2 · ln 5 = 7.2 layers in the tail
-    assert (np.abs(np.diff(expected) - 7.2) < 2).all()
+    # (D+1)/2 · ln 4 = 6.2 layers in the tail
+    assert (np.abs(np.diff(expected) - 6.2) < 2).all()
 
 
 def test_turning_without_theory_and_without_a_turn(tmp_path):
