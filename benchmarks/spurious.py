@@ -48,7 +48,7 @@ SWEEP = Sweep(
         "quick": (
             _projections(FURTHEST, (200,), 40_000, 4),
             _projections(FURTHEST, (200,), 4_000, 16),
-            _projections(FURTHEST, (20, 1_000), 2_000, 8),
+            _projections(FURTHEST, (1_000,), 2_000, 8),
             _projections(TWO_MODES, (400,), 2_000, 8),
             _layers(8, 500, 20, 6, 4),
         ),
