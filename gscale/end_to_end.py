@@ -73,8 +73,8 @@ class Refined:
     >>> x = jax.random.laplace(jax.random.key(0), (2000, 2)) @ jnp.array([[0.6, -0.8], [0.8, 0.6]])
     >>> def loss(spec):
     ...     return fit_layerwise(jax.random.key(1), x, spec, n_layers=1)[1].train[-1]
-    >>> layer = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=8))
-    >>> bool(loss(Refined(layer)) < loss(layer) - 0.02)
+    >>> layer = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=4))
+    >>> bool(loss(Refined(layer, Adam(n_steps=100))) < loss(layer) - 0.02)
     True
     """
 
@@ -163,10 +163,11 @@ def fit_end_to_end(
     Examples
     --------
     >>> from gscale import LayerSpec, Learned, Quantiles, fit_layerwise
-    >>> x = jax.random.laplace(jax.random.key(0), (2000, 2)) @ jnp.array([[0.6, -0.8], [0.8, 0.6]])
-    >>> spec = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=8))
-    >>> flow, losses = fit_layerwise(jax.random.key(1), x, spec, n_layers=2)
-    >>> flow, curve = fit_end_to_end(jax.random.key(2), x, flow, Adam(n_steps=200))
+    >>> mix = jax.random.normal(jax.random.key(1), (4, 4))
+    >>> x = jax.random.laplace(jax.random.key(0), (2_000, 4)) @ mix
+    >>> spec = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=4))
+    >>> flow, losses = fit_layerwise(jax.random.key(2), x, spec, n_layers=2)
+    >>> flow, curve = fit_end_to_end(jax.random.key(3), x, flow, Adam(n_steps=200, patience=5))
     >>> curve.steps.tolist()[:3], bool(curve.held_out.min() < curve.held_out[0] - 0.02)
     ([0, 10, 20], True)
     """

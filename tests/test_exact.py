@@ -99,7 +99,7 @@ def random_covariance(dim, seed, condition):
     return (covariance + covariance.T) / 2
 
 
-@pytest.mark.parametrize("dim", [2, 3, 4, 5, 6, 7, 9, 12, 17, 64])
+@pytest.mark.parametrize("dim", [2, 3, 4, 6, 7, 17, 64])
 def test_two_couplings_whiten(dim):
     for seed in range(20):
         covariance = random_covariance(dim, seed, 10 ** (0.3 * seed))

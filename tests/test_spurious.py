@@ -1,6 +1,7 @@
 """Structure in noise: the searches, the cells that measure them, what is kept beside their tables."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import jax
@@ -10,9 +11,10 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from gscale import Gaussian, Haar, InputError, LayerSpec, Quantiles, SlicedWasserstein, cli
+from gscale import Gaussian, Haar, InputError, LayerSpec, Quantiles, SlicedWasserstein
 from gscale.bench import store
 from gscale.bench.distances import mean_of, reached
+from gscale.bench.findings import find
 from gscale.bench.plot import plot_sweeps
 from gscale.bench.run import run_cell
 from gscale.bench.scaling import curves, slopes
@@ -234,29 +236,14 @@ def test_the_figure(measured, layer_rows, tmp_path):
         plot_sweeps(table, tmp_path, {})
 
 
-OWN = """
-from gscale import Gaussian
-from gscale.bench.sweep import NO_LAYER, Grid, Projections, Sweep
-from gscale.data import Equicorrelated
-
-NOISE = Gaussian(Equicorrelated(0.0))
-GRID = Grid((NOISE,), (60,), (NO_LAYER,), 1, 2, (Projections(2, 20, 0.9),), (200,), 150)
-SWEEP = Sweep("own", "", {"quick": (GRID,)})
-"""
-
-
-def test_run_fit_plot(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    Path("own.py").write_text(OWN)
-    for command in (["run", "own.py"], ["fit", "results"], ["fit", "results", "--json"], ["plot", "results"]):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(command)
-        assert not ended.value.code
-    out = capsys.readouterr().out
-    assert "own: Gaussian(Equicorrelated(0.0)), projections" in out
-    assert '"distances": [' in out
-    assert Path("results/figures/own.png").exists()
-    assert len(list(Path("results/own/_histograms").iterdir())) == 1
+def test_distances_are_told_beside_theory(measured):
+    _, distances, _ = measured
+    found = find(distances)
+    heading, _, *lines = found.lines()
+    assert heading.endswith("Gaussian(Equicorrelated(0.0)), projections")
+    assert len(lines) == len(found.distances)
+    (record,) = found.records()["distances"]
+    assert json.loads(json.dumps(record))["expected"] == pytest.approx(found.distances[0].expected)
 
 
 def test_the_reference_is_figure_4():

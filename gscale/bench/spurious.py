@@ -99,7 +99,7 @@ def _draw_histograms(panels: list[Axes], cell: pd.Series, counts: pd.DataFrame) 
     top = max(axes.get_ylim()[1] for axes in panels)
     for axes in panels:
         axes.set_ylim(0, top)
-    panels[0].set_ylabel(f"density (D = {cell['dim']}, N = {cell['n_samples']:,})")
+    panels[0].set_ylabel(f"density (D = {cell['dim']}, N = {cell['n_samples']:,.0f})")
 
 
 def _two_modes(x: np.ndarray, modes_at: float) -> np.ndarray:
@@ -154,7 +154,7 @@ def _draw_losses(axes: Axes, found: list[Curve]) -> None:
             axes.fill_between(layers, mean - half, mean + half, color=colour, alpha=0.25, lw=0)
     axes.axhline(0, color="0.2", lw=1)
     setting, dim = found[0].setting, found[0].dim
-    axes.set_title(f"Layers fitted to noise (D = {dim}, N = {setting['n_samples']:,})")
+    axes.set_title(f"Layers fitted to noise (D = {dim}, N = {setting['n_samples']:,.0f})")
     axes.set_xlabel("layers")
     axes.set_ylabel("KL to the normal distribution (nats)")
     axes.legend(fontsize="x-small", loc="upper left")
