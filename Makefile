@@ -8,10 +8,10 @@ RESULTS ?= results
 PROFILE ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test check reference plot clean
+.PHONY: help install benchmark test test-long check reference plot clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Make the virtual environment with pinned versions
 
@@ -25,8 +25,11 @@ benchmark: install ## Run the sweeps, fit the slopes, draw the figures (minutes;
 	$(BIN)/gscale fit $(RESULTS)
 	$(BIN)/gscale plot $(RESULTS)
 
-test: install ## Run the tests
-	$(BIN)/python -m pytest -n 2 -q
+test: install ## Run the tests, but for the long ones
+	$(BIN)/python -m pytest -n 2 -q -m 'not long'
+
+test-long: install ## Run the tests of claims at their own size: many dimensions, many rows
+	$(BIN)/python -m pytest -n 2 -q -m long
 
 check: install ## Lint, formatting and types
 	$(BIN)/ruff check .

@@ -155,6 +155,7 @@ def test_whitening_couplings_leave_nothing():
     assert (losses[:, 2] < 1e-16).all()
 
 
+@pytest.mark.long
 def test_sampled_curves_follow_theory():
     """Train and test losses are the exact curve plus what N rows cost, to sampling error."""
     dim, n_samples, seeds = 8, 2_000, tuple(range(24))

@@ -174,6 +174,7 @@ def test_the_fit_does_not_depend_on_units():
     np.testing.assert_allclose(1024 * plain.units.scale, scaled.units.scale, rtol=1e-6)
 
 
+@pytest.mark.long
 def test_layers_with_trained_couplings_beat_linear_ones():
     x, fresh = banana(4_000, 0), banana(4_000, 1)
 

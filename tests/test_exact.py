@@ -99,7 +99,9 @@ def random_covariance(dim, seed, condition):
     return (covariance + covariance.T) / 2
 
 
-@pytest.mark.parametrize("dim", [2, 3, 4, 6, 7, 17, 64])
+@pytest.mark.parametrize(
+    "dim", [2, 3, 4, 7, *(pytest.param(dim, marks=pytest.mark.long) for dim in (6, 17, 64))]
+)
 def test_two_couplings_whiten(dim):
     for seed in range(20):
         covariance = random_covariance(dim, seed, 10 ** (0.3 * seed))
@@ -133,7 +135,14 @@ def test_what_cannot_be_whitened_is_told(covariance, message):
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize(("n", "dim"), [(2000, 200), (2000, 800), (4000, 1000)])
+@pytest.mark.parametrize(
+    ("n", "dim"),
+    [
+        (2000, 200),
+        pytest.param(2000, 800, marks=pytest.mark.long),
+        pytest.param(4000, 1000, marks=pytest.mark.long),
+    ],
+)
 def test_the_search_attains_the_spurious_distance(n, dim):
     """√(D/N) holds as D, N grow; here the optimum is above it by up to some percent."""
     x = jax.random.normal(KEY, (n, dim))

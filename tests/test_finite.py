@@ -21,7 +21,10 @@ from gscale.theory import sampling_costs, spline_cost, turning_layer
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize(("n_bins", "n_samples", "n_columns"), [(16, 1_000, 600), (4, 3_000, 300)])
+@pytest.mark.parametrize(
+    ("n_bins", "n_samples", "n_columns"),
+    [pytest.param(16, 1_000, 600, marks=pytest.mark.long), (4, 3_000, 300)],
+)
 def test_a_spline_costs_what_is_derived(n_bins, n_samples, n_columns):
     """Many columns of N(0, 1), each a fit of its own, beside a quadrature of their test losses."""
     with jax.enable_x64(True):
@@ -115,6 +118,7 @@ def curve(losses, **changes):
     return pd.DataFrame({**setting, **columns})
 
 
+@pytest.mark.long
 def test_test_losses_turn_where_theory_says(tmp_path):
     table = pd.concat([run(Layerwise(), 300, 12), run(Layerwise(), 3_000, 24), run(Population(), None, 28)])
     few, many = turns(table)

@@ -42,6 +42,7 @@ def test_expected_gain_is_the_integral(dim, condition):
     )
 
 
+@pytest.mark.long
 @pytest.mark.optimised
 def test_expected_gain_of_many_dimensions():
     eigenvalues = spectrum(1024, 1e8)

@@ -51,6 +51,7 @@ def test_they_are_orthogonal(spec, shape, dtype):
     assert orthogonality_error(learned_matrix(spec, x)) < TOLERANCE[dtype]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("spec", "dtype"), [(PCA(), "float64"), (ICA(n_steps=1), "float32")], ids=repr)
 def test_they_are_orthogonal_in_1024_dimensions(spec, dtype):
     with jax.enable_x64(dtype == "float64"):
@@ -65,6 +66,7 @@ def test_a_frame_is_completed_to_a_rotation(dtype):
     assert orthogonality_error(matrix) < TOLERANCE[dtype]
 
 
+@pytest.mark.long
 @pytest.mark.optimised
 def test_training_stays_on_the_manifold(dtype):
     """Plain Adam on the free matrix, long enough to turn far away."""
@@ -127,6 +129,7 @@ def hidden_modes(n, dim):
     return jnp.asarray(x @ turn.T), turn[:, 0]
 
 
+@pytest.mark.long
 def test_two_hidden_modes_are_found():
     x, direction = hidden_modes(20_000, 64)
     found = np.asarray(learned_matrix(SlicedWasserstein(1), x))[0]
@@ -165,7 +168,10 @@ def sinf_directions(x, n_directions, rng, max_steps=200):
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize(("dim", "n_directions"), [(8, 2), (8, 8), (16, 16)])
+@pytest.mark.parametrize(
+    ("dim", "n_directions"),
+    [(8, 2), pytest.param(8, 8, marks=pytest.mark.long), pytest.param(16, 16, marks=pytest.mark.long)],
+)
 def test_the_objective_is_at_least_that_of_sinf(dim, n_directions):
     """Of two directions of many it matters which; of all of them there are many maxima close together."""
     x = np.asarray(LaplaceSources().sample(KEY, dim, 2_000, 2, "float32").train)
@@ -200,7 +206,7 @@ def test_independent_sources_are_recovered():
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize(("dim", "others"), [(8, 0.49), (64, 9.87)])
+@pytest.mark.parametrize(("dim", "others"), [(8, 0.49), pytest.param(64, 9.87, marks=pytest.mark.long)])
 def test_mixed_laplace_sources_by_random_and_by_learned_rotations(dim, others):
     """Nats over the truth: ten random layers stay below the best finite one of other packages' ten.
 
@@ -233,7 +239,7 @@ def amari_error(p):
 @pytest.mark.parametrize(
     ("learned", "dim"),
     [
-        (partial(SlicedWasserstein, n_steps=3), 100),
+        pytest.param(partial(SlicedWasserstein, n_steps=3), 100, marks=pytest.mark.long),
         (partial(SlicedWasserstein, n_steps=3), 20),
         (partial(ICA, 5), 2),
     ],

@@ -67,7 +67,7 @@ def test_hadamard_is_as_flat_as_it_is_said_to_be(dim):
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize("dim", [32, 2048])
+@pytest.mark.parametrize("dim", [32, pytest.param(2048, marks=pytest.mark.long)])
 def test_hadamard_is_a_hadamard_matrix_in_another_order(dim):
     """Without signs and order, the rows are those of Sylvester's matrix."""
     matrix, _ = matrix_of(Hadamard(), dim)
