@@ -11,14 +11,13 @@ from gscale.bench.scaling.counts import (
     tail_rate,
     target_named,
 )
+from gscale.bench.scaling.estimates import Estimate, half_width
 from gscale.bench.scaling.expected import break_even, expected_in, expected_losses, known_slope, rate_of
 from gscale.bench.scaling.laws import (
-    Estimate,
     ScalingFit,
     compare_laws,
     crossing,
     fit_scaling,
-    half_width,
     predict,
 )
 from gscale.bench.scaling.tables import Slope, missed_text, slopes

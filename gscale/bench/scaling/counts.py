@@ -23,7 +23,7 @@ class Curve:
     """One loss curve: test loss over its floor with 0, 1, …, L layers, in nats, and train loss likewise.
 
     Curves without a training loss come from covariances alone and are exact: no sampling floor.
-    ``seconds`` is the time that fitting has taken by then.
+    ``seconds`` is the time that fitting has taken by then, ``floor`` what the excess is over.
     """
 
     setting: dict[str, object]
@@ -32,6 +32,7 @@ class Curve:
     excess: np.ndarray
     excess_train: np.ndarray | None
     seconds: np.ndarray
+    floor: float = 0.0
 
     @property
     def exact(self) -> bool:
@@ -212,4 +213,5 @@ def curves(table: pd.DataFrame) -> Iterator[Curve]:
         *found, seconds = losses[row["cell_id"], row["seed"]].to_numpy(float).T
         test, train = (loss - row["floor"] for loss in found)
         setting = {name: row[name] for name in SETTING}
-        yield Curve(setting, row["dim"], row["seed"], test, None if np.isnan(train).all() else train, seconds)
+        train = None if np.isnan(train).all() else train
+        yield Curve(setting, row["dim"], row["seed"], test, train, seconds, row["floor"])

@@ -1,12 +1,13 @@
 """Slopes: what a table says of every setting in it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from gscale.bench.scaling.counts import Curve, curves, target_named
+from gscale.bench.scaling.counts import Curve, Tail, curves, target_named
 from gscale.bench.scaling.expected import known_slope
 from gscale.bench.scaling.laws import ScalingFit, fit_scaling
 
@@ -15,9 +16,9 @@ from gscale.bench.scaling.laws import ScalingFit, fit_scaling
 class Slope:
     """What a table says of one setting and target.
 
-    ``layers`` has the layer counts of the seeds at each D, NaN where the target was not reached, and
-    ``missed`` the number of seeds that did not, at each D where there are any. ``theory`` is the slope
-    that should come out, None where there is none.
+    ``layers`` has the layer counts of the seeds at each D, NaN where the target was not reached, ``depths``
+    the depths to which they were followed, and ``missed`` the number of seeds that did not reach it, at each
+    D where there are any. ``theory`` is the slope that should come out, None where there is none.
     """
 
     setting: dict[str, object]
@@ -26,6 +27,21 @@ class Slope:
     fit: ScalingFit
     theory: float | None
     missed: dict[int, int] = field(default_factory=dict)
+    depths: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def lacks(self) -> str:
+        """What is missing for a slope, or for its interval; empty where nothing is."""
+        reached = [dim for dim, n in self.layers.items() if not np.isnan(n).all()]
+        if len(self.layers) == 1:
+            return f"no slope: D = {next(iter(self.layers))} alone, run two D"
+        if not reached:
+            return "no slope: no seed reached it, run deeper"
+        if len(reached) == 1:
+            return f"no slope: reached at D = {reached[0]} alone, run deeper"
+        if math.isnan(self.fit.slope.low):
+            return "no interval: no D has two seeds that reached it"
+        return ""
 
 
 def slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
@@ -67,5 +83,10 @@ def _slope(group: list[Curve], name: str) -> Slope:
         dim: np.array([target(curve) for curve in group if curve.dim == dim])
         for dim in sorted({curve.dim for curve in group})
     }
+    depths = {
+        dim: np.array([len(curve.excess) - 1.0 for curve in group if curve.dim == dim]) for dim in layers
+    }
     missed = {dim: int(np.isnan(n).sum()) for dim, n in layers.items() if np.isnan(n).any()}
-    return Slope(setting, name, layers, fit_scaling(layers), known_slope(setting, name, list(layers)), missed)
+    # a tail that is not seen is not one that is slow
+    fit = fit_scaling(layers, None if isinstance(target, Tail) else depths)
+    return Slope(setting, name, layers, fit, known_slope(setting, name, list(layers)), missed, depths)
