@@ -18,10 +18,15 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from gscale.bench import baseline as baselines
 from gscale.bench import catalog, store
 from gscale.bench.findings import find
+from gscale.bench.gate import judge
+from gscale.bench.gauges import Gauge, gauges
 from gscale.bench.run import run_cell
 from gscale.bench.sweep import Cell, Profile, Sweep
+from gscale.bench.verdicts import lines as verdict_lines
+from gscale.bench.verdicts import write_junit
 from gscale.errors import InputError
 from gscale.progress import timed_progress
 
@@ -102,6 +107,32 @@ def fit(
 
 
 @app.command()
+def check(
+    folder: Folder,
+    baseline: Annotated[Path, typer.Option(help="The file of baselines.")] = Path("benchmarks/slopes.toml"),
+    junit: Annotated[Path | None, typer.Option(help="Write the verdicts there as JUnit, too.")] = None,
+    update: Annotated[bool, typer.Option("--update", help="Make the results the baseline.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, with --update: kept in the file.")] = "",
+) -> None:
+    """Compare slopes and layer counts with their baselines; exit code 1 where one has moved or is missing."""
+    found = gauges(store.read_tables(folder))
+    if not found:
+        raise InputError(
+            f"{folder}: no setting of these results has layer counts to watch; run a sweep that has"
+        )
+    if update:
+        _update(baseline, found, reason)
+        return
+    verdicts = judge(found, baselines.read(baseline).entries)
+    for line in verdict_lines(verdicts):
+        print(line)
+    if junit is not None:
+        write_junit(junit, verdicts)
+    if any(verdict.failed for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command()
 def plot(folder: Folder) -> None:
     """Draw the loss curves and the layers against D of every sweep into FOLDER/figures."""
     from gscale.bench.plot import plot_sweeps  # its libraries take a second to import
@@ -145,6 +176,13 @@ def _interrupts_noted(done: _Count) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _update(path: Path, found: list[Gauge], reason: str) -> None:
+    if not reason.strip():
+        raise InputError("--update without a reason: say why the baselines change with --reason TEXT")
+    baselines.write(path, found, reason.strip(), baselines.read(path) if path.exists() else None)
+    print(f"{len(found)} baselines are now those of these results: {path}")
 
 
 def _parse_dims(text: str | None) -> tuple[int, ...] | None:

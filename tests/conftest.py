@@ -17,6 +17,8 @@ os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 import jax
 import pytest
 
+from gscale import cli
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
@@ -32,3 +34,17 @@ def dtype(request):
     """Run a test in both precisions, float64 enabled for its own."""
     with jax.enable_x64(request.param == "float64"):
         yield request.param
+
+
+@pytest.fixture
+def gscale(capsys, monkeypatch, tmp_path):
+    """Run the command in an empty folder; return exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return command

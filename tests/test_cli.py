@@ -19,20 +19,6 @@ HERE = Path(__file__).parent
 MINE = str(HERE / "my_sweep.py")
 
 
-@pytest.fixture
-def gscale(capsys, monkeypatch, tmp_path):
-    """Run the command in an empty folder; return exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return command
-
-
 def measured(folder):
     """The part of a table that depends on the setting alone."""
     ordered = store.read_tables(Path(folder)).sort_values(["cell_id", "seed", "n_layers"], ignore_index=True)

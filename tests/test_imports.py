@@ -65,16 +65,24 @@ ALLOWED = {
     | {"gscale", "gscale.end_to_end"}
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "sampled", "store", "sweep")},
     "bench.scaling.counts": FOUNDATION,
-    "bench.scaling.laws": set(),
+    "bench.scaling.censored": set(),
+    "bench.scaling.estimates": set(),
+    "bench.scaling.samples": {"gscale.bench.scaling.censored"},
+    "bench.scaling.laws": {f"gscale.bench.scaling.{name}" for name in ("censored", "estimates", "samples")},
     "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.finite", "gscale.theory.rates"},
     "bench.scaling.tables": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws")},
     "bench.scaling.turning": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected")},
     "bench.scaling": {
-        f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables", "turning")
+        f"gscale.bench.scaling.{name}"
+        for name in ("counts", "estimates", "expected", "laws", "tables", "turning")
     },
     "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
     "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
     "bench.findings": FOUNDATION | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store")},
+    "bench.gauges": {"gscale.bench.scaling", "gscale.bench.store"},
+    "bench.baseline": FOUNDATION | {"gscale.bench.gauges", "gscale.bench.store"},
+    "bench.gate": {"gscale.bench.baseline", "gscale.bench.gauges"},
+    "bench.verdicts": {"gscale.bench.gate", "gscale.bench.store"},
     "bench.spurious": FOUNDATION | {"gscale.bench.distances", "gscale.bench.scaling", "gscale.bench.store"},
     "bench.turning": {"gscale.bench.store", "gscale.bench.scaling"},
     "bench.plot": FOUNDATION
@@ -117,6 +125,10 @@ def test_what_reads_tables_never_touches_jax():
         bench / "compare.py",
         bench / "distances.py",
         bench / "findings.py",
+        bench / "gauges.py",
+        bench / "baseline.py",
+        bench / "gate.py",
+        bench / "verdicts.py",
         bench / "spurious.py",
         bench / "plot.py",
         bench / "turning.py",

@@ -73,10 +73,9 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
         if heading != (heading := _slope_heading(slope)):
             yield heading
         theory = "" if slope.theory is None else f"{slope.theory:.{3 if slope.theory > 0.01 else 5}f}"
-        fit, missed = slope.fit, missed_text(slope)
-        yield _SLOPE.format(
-            slope.target, str(fit.slope), str(fit.exponent), fit.law or "", theory, missed
-        ).rstrip()
+        fit, last = slope.fit, "; ".join(filter(None, [slope.lacks, missed_text(slope)]))
+        numbers = [str(one) if math.isfinite(one.value) else "" for one in (fit.slope, fit.exponent)]
+        yield _SLOPE.format(slope.target, *numbers, fit.law or "", theory, last).rstrip()
 
 
 def _turn_lines(turned: list[Turn]) -> Iterator[str]:
@@ -142,7 +141,9 @@ def _slope_record(slope: Slope) -> dict[str, Any]:
         **dataclasses.asdict(slope.fit),
         "theory": slope.theory,
         "layers": {dim: counts.tolist() for dim, counts in slope.layers.items()},
+        "depths": {dim: depths.tolist() for dim, depths in slope.depths.items()},
         "missed": slope.missed,
+        "lacks": slope.lacks,
     }
 
 

@@ -1,0 +1,125 @@
+"""Baselines of the gate, in a file that people read: means and scatter, and why they are so."""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gscale.bench.gauges import Gauge, position
+from gscale.bench.store import write_whole
+from gscale.errors import InputError
+
+# What a baseline may move by and still be called the same, until somebody writes another tolerance: a
+# share of the level, and a slope that turns the line by as much at the ends of its D.
+_SHARE = 0.03
+
+_HEAD = """# Baselines of gscale check. Made by gscale check DIR --baseline FILE --update --reason "why".
+# Tolerances may be edited, and are kept. A row: D (or N), mean over seeds, standard deviation, seeds.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """What one gauge was: means, standard deviations and numbers of seeds (n,) ``at`` each D or N."""
+
+    name: str
+    along: str
+    at: np.ndarray
+    means: np.ndarray
+    scatter: np.ndarray
+    n_seeds: np.ndarray
+    seconds: float
+    tolerance: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """All entries, and the reasons for each time they were written, oldest first."""
+
+    entries: tuple[Entry, ...]
+    reasons: tuple[str, ...]
+
+
+def read(path: Path) -> Baseline:
+    """Read a baseline.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is none.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = tuple(_entry(one) for one in content.get("gauge", []))
+        reasons = tuple(str(reason) for reason in content.get("reasons", []))
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}; make a baseline with gscale check DIR --baseline {path} --update"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is no baseline ({type(error).__name__}: {error}): mend or delete it"
+        ) from None
+    if not entries:
+        raise InputError(
+            f"{path} holds no baseline: make one with gscale check DIR --baseline {path} --update"
+        )
+    return Baseline(entries, reasons)
+
+
+def write(path: Path, found: Sequence[Gauge], reason: str, before: Baseline | None) -> None:
+    """Write what was found as the baseline, with a reason more; tolerances of what stays are kept."""
+    kept = {} if before is None else {entry.name: entry.tolerance for entry in before.entries}
+    reasons = [*(() if before is None else before.reasons), f"{date.today()}: {reason}"]
+    blocks = [_block(gauge, kept.get(gauge.name)) for gauge in found]
+    listed = "".join(f"  {_quoted(one)},\n" for one in reasons)
+    text = f"{_HEAD}\nreasons = [\n{listed}]\n\n" + "\n".join(blocks)
+    write_whole(path, text.encode())
+
+
+def _block(gauge: Gauge, tolerance: dict[str, float] | None) -> str:
+    rows = [(at, n.mean(), n.std(ddof=1) if len(n) > 1 else 0.0, len(n)) for at, n in gauge.numbers.items()]
+    tolerance = tolerance or _usual_tolerance(gauge, np.array(rows))
+    listed = "".join(f"  [{at}, {mean:.6g}, {scatter:.3g}, {n}],\n" for at, mean, scatter, n in rows)
+    allowed = ", ".join(f"{name} = {value:.3g}" for name, value in tolerance.items())
+    lines = [
+        "[[gauge]]",
+        f"name = {_quoted(gauge.name)}",
+        f"along = {_quoted(gauge.along)}",
+        f"tolerance = {{ {allowed} }}",
+        f"seconds = {gauge.seconds:.3g}",
+        f"numbers = [\n{listed}]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _usual_tolerance(gauge: Gauge, rows: np.ndarray) -> dict[str, float]:
+    at, means = position(gauge.along, rows[:, 0]), rows[:, 1]
+    # a thirtieth of a layer is nothing, of a loss it may be much
+    level = _SHARE * max(float(np.abs(means).mean()), 0 if gauge.target == "end" else 1)
+    spread = float(at.max() - at.min())
+    return {"level": level} | ({"slope": 2 * level / spread} if spread else {})
+
+
+def _entry(block: dict[str, Any]) -> Entry:
+    at, means, scatter, n_seeds = np.array(block["numbers"], float).T
+    tolerance = {str(name): float(value) for name, value in block["tolerance"].items()}
+    return Entry(
+        str(block["name"]),
+        str(block["along"]),
+        at,
+        means,
+        scatter,
+        n_seeds,
+        float(block["seconds"]),
+        tolerance,
+    )
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # of printable text, a TOML string as well
