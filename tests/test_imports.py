@@ -70,7 +70,9 @@ ALLOWED = {
     "bench.scaling.samples": {"gscale.bench.scaling.censored"},
     "bench.scaling.laws": {f"gscale.bench.scaling.{name}" for name in ("censored", "estimates", "samples")},
     "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.finite", "gscale.theory.rates"},
-    "bench.scaling.tables": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws")},
+    "bench.scaling.tables": {
+        f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "samples")
+    },
     "bench.scaling.turning": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected")},
     "bench.scaling": {
         f"gscale.bench.scaling.{name}"

@@ -209,14 +209,15 @@ def _draw_layers(axes: Axes, found: list[Slope]) -> None:
     for slope in found:
         colour = colours[slope.target, str(slope.setting["n_samples"])]
         marker = _MARKERS.get(str(slope.setting["training"]), "o")
-        counts = {dim: n[~np.isnan(n)] for dim, n in slope.layers.items() if not np.isnan(n).all()}
-        dims, means = np.array(list(counts), float), np.array([n.mean() for n in counts.values()])
-        errors = [half_width(n) for n in counts.values()]
+        dims, means, bounds = slope.sample.dims, slope.sample.means, slope.sample.bounds
+        reached = ~np.isnan(means)
+        errors = [half_width(n[~np.isnan(n)]) for n in slope.sample.counts]
         axes.errorbar(dims, means, errors, fmt=marker, color=colour, capsize=3, label=_label(slope))
-        if len(counts) > 1:
+        axes.plot(dims[~reached], bounds[~reached], marker=r"$\uparrow$", ls="", ms=12, color=colour)
+        if reached.sum() > 1:
             span = np.geomspace(dims.min(), dims.max(), 100)
-            law = predict(slope.fit.law or "linear", dims, means, span)
-            axes.plot(span, law, ":" if marker == "^" else "-", color=colour, alpha=0.6)
+            style = ":" if marker == "^" else "-"
+            axes.plot(span, _fitted(slope, span), style, color=colour, alpha=0.6)
     _draw_theory(axes, found)
     axes.set_title("How many layers, as the dimension grows?")
     axes.set_xlabel("dimension D")
@@ -224,6 +225,14 @@ def _draw_layers(axes: Axes, found: list[Slope]) -> None:
     axes.set_ylim(bottom=0)
     columns = 1 if len(axes.get_legend_handles_labels()[0]) < 4 else 2
     axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns)
+
+
+def _fitted(slope: Slope, span: np.ndarray) -> np.ndarray:
+    """The law that was found, else the line."""
+    told = ~np.isnan(slope.sample.means)
+    if slope.fit.law is None:
+        return slope.fit.intercept.value + slope.fit.slope.value * span
+    return predict(slope.fit.law, slope.sample.dims[told], slope.sample.means[told], span)
 
 
 def _draw_theory(axes: Axes, found: list[Slope]) -> None:

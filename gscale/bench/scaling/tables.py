@@ -10,6 +10,7 @@ import pandas as pd
 from gscale.bench.scaling.counts import Curve, Tail, curves, target_named
 from gscale.bench.scaling.expected import known_slope
 from gscale.bench.scaling.laws import ScalingFit, fit_scaling
+from gscale.bench.scaling.samples import Sample
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Slope:
     theory: float | None
     missed: dict[int, int] = field(default_factory=dict)
     depths: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def sample(self) -> Sample:
+        """The counts as they are fitted: a tail that is not seen is left out, not one that is slow."""
+        return Sample.of(self.layers, None if self.target == "tail" else self.depths)
 
     @property
     def lacks(self) -> str:
@@ -87,6 +93,6 @@ def _slope(group: list[Curve], name: str) -> Slope:
         dim: np.array([len(curve.excess) - 1.0 for curve in group if curve.dim == dim]) for dim in layers
     }
     missed = {dim: int(np.isnan(n).sum()) for dim, n in layers.items() if np.isnan(n).any()}
-    # a tail that is not seen is not one that is slow
-    fit = fit_scaling(layers, None if isinstance(target, Tail) else depths)
-    return Slope(setting, name, layers, fit, known_slope(setting, name, list(layers)), missed, depths)
+    known = None if isinstance(target, Tail) else depths
+    theory = known_slope(setting, name, list(layers))
+    return Slope(setting, name, layers, fit_scaling(layers, known), theory, missed, depths)
