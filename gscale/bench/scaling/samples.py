@@ -57,11 +57,10 @@ class Scatter:
         """Standard deviation of a seed where the mean is this."""
         return np.exp(self.log_factor + self.power * np.log(np.maximum(means, 1)))
 
-    def errors(self, rng: np.random.Generator, means: np.ndarray, n: int) -> np.ndarray:
-        """Draw factors (n, number of D) that it may be off by at each mean, all together."""
-        of_level, of_power = rng.standard_normal((2, n, 1))
+    def freedom(self, means: np.ndarray) -> np.ndarray:
+        """Degrees of freedom of normal counts whose standard deviation would be known as well as this one."""
         lever = np.log(np.maximum(means, 1)) - self.log_size
-        return np.exp(self.variance**0.5 * of_level + self.variance_power**0.5 * of_power * lever)
+        return 1 / (2 * np.maximum(self.variance + self.variance_power * lever**2, np.finfo(float).eps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +134,8 @@ class Sample:
     ) -> list[float]:
         """Degrees of freedom of the scatter of what a fit makes of the means (n,): Satterthwaite's."""
         n_seeds = np.array([len(n) for n in self.counts], float)
-        freedom = np.maximum(n_seeds - 1, 1)
+        borrowed = np.ones(len(means)) if self.scatter is None else self.scatter.freedom(means)
+        freedom = np.where(self.whole, n_seeds - 1, borrowed)
         step = 1e-4 * np.maximum(means, 1)
         own = [n.var(ddof=1) if w else 0.0 for n, w in zip(self.counts, self.whole, strict=True)]
         variances = np.where(self.whole, own, self.scatter_at(means) ** 2)
@@ -154,17 +154,13 @@ class Sample:
         """
         rng = np.random.default_rng(0)  # the same table gives the same interval
         scatter, columns = self.scatter_at(means), []
-        drawn_scatter = (
-            scatter if self.scatter is None else scatter * self.scatter.errors(rng, means, _RESAMPLES)
-        )
-        drawn_scatter = np.broadcast_to(drawn_scatter, (_RESAMPLES, len(means)))
         for i, counts in enumerate(self.counts):
             size = (_RESAMPLES, len(counts))
             if self.whole[i]:
                 residuals = (counts - counts.mean()) * math.sqrt(len(counts) / (len(counts) - 1))
                 columns.append(means[i] + rng.choice(residuals, size).mean(1))
             else:
-                drawn = means[i] + drawn_scatter[:, i, None] * rng.standard_normal(size)
+                drawn = means[i] + scatter[i] * rng.standard_normal(size)
                 drawn = np.where(drawn > self.depths[i], np.nan, drawn)
                 columns.append(means_over_seeds(drawn, self.depths[i], np.full(_RESAMPLES, scatter[i])))
         return np.stack(columns, 1)
