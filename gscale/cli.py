@@ -92,10 +92,13 @@ def fit(
         typer.Option(help="tail, e, 10, a gain as 2.5nats, what is left as 1e-6left; may be repeated."),
     ] = None,
     only: Annotated[str, typer.Option(help="Settings that have this in their line, such as Patches.")] = "",
+    at: Annotated[
+        str | None, typer.Option(help="Predict the layers of a new run at these D, such as 200,1000.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit layers against D, with 95 % intervals; and turning layers and distances, where there are any."""
-    found = find(store.read_tables(folder), target or (), only)
+    found = find(store.read_tables(folder), target or (), only, _parse_dims(at, "--at") or ())
     failures = store.read_failures(folder)
     if as_json:
         print(json.dumps({**found.records(), "failed": failures}, indent=2))
@@ -185,7 +188,7 @@ def _update(path: Path, found: list[Gauge], reason: str) -> None:
     print(f"{len(found)} baselines are now those of these results: {path}")
 
 
-def _parse_dims(text: str | None) -> tuple[int, ...] | None:
+def _parse_dims(text: str | None, option: str = "--dims") -> tuple[int, ...] | None:
     if text is None:
         return None
     dims = []
@@ -194,8 +197,10 @@ def _parse_dims(text: str | None) -> tuple[int, ...] | None:
             dims.append(int(part))
         except ValueError:
             raise InputError(
-                f"--dims {text}: {part!r} is no integer; give dimensions such as 4,8,16"
+                f"{option} {text}: {part!r} is no integer; give dimensions such as 4,8,16"
             ) from None
+        if option == "--at" and dims[-1] < 1:
+            raise InputError(f"--at {text}: {dims[-1]} is no dimension; give 1 or more")
     return tuple(dims)
 
 

@@ -41,6 +41,19 @@ def test_run_fit_plot(gscale):
     assert [Path(line).exists() for line in out.split()] == [True, True]
 
 
+def test_fit_predicts_at_other_dimensions(gscale):
+    gscale("run", "gaussian_population", "--dims", "2,4,8", "--seeds", "2")
+    code, out, _ = gscale("fit", "results", "--target", "tail", "--at", "6,16")
+    assert code == 0
+    lines = [line for line in out.splitlines() if line.strip().startswith("D = ")]
+    assert [line.split(":")[0].strip() for line in lines] == ["D = 6", "D = 16"] * 2
+    assert lines[1].endswith("] (extrapolated) layers")
+    assert not lines[0].endswith("(extrapolated) layers")
+    for wrong in ("x", "0"):
+        code, _, err = gscale("fit", "results", "--at", wrong)
+        assert (code, err.startswith(f"gscale: --at {wrong}: ")) == (2, True)
+
+
 def test_fit_as_json(gscale):
     gscale("run", "gaussian_population", "--dims", "2,4", "--seeds", "2")
     code, out, _ = gscale("fit", "results", "--target", "10", "--target", "tail", "--json")

@@ -69,6 +69,9 @@ ALLOWED = {
     "bench.scaling.estimates": set(),
     "bench.scaling.samples": {"gscale.bench.scaling.censored"},
     "bench.scaling.laws": {f"gscale.bench.scaling.{name}" for name in ("censored", "estimates", "samples")},
+    "bench.scaling.prediction": {
+        f"gscale.bench.scaling.{name}" for name in ("censored", "estimates", "laws", "samples")
+    },
     "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.finite", "gscale.theory.rates"},
     "bench.scaling.tables": {
         f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "samples")
@@ -76,7 +79,9 @@ ALLOWED = {
     "bench.scaling.turning": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected")},
     "bench.scaling": {
         f"gscale.bench.scaling.{name}"
-        for name in ("counts", "estimates", "expected", "laws", "tables", "turning")
+        for name in (
+            *("counts", "estimates", "expected", "laws", "prediction", "samples", "tables", "turning"),
+        )
     },
     "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
     "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},

@@ -11,6 +11,7 @@ from gscale.bench import scaling
 from gscale.bench.scaling import (
     Factor,
     Gain,
+    Sample,
     break_even,
     compare_laws,
     curves,
@@ -18,6 +19,7 @@ from gscale.bench.scaling import (
     fit_scaling,
     layers_needed,
     predict,
+    predict_layers,
     slopes,
     tail_rate,
     target_named,
@@ -205,6 +207,46 @@ def test_dropped_seeds_would_bend_the_line():
 def test_the_law_is_found(scatter, law, mean):
     found = [fit_scaling(counts).law for counts in draws(mean, scatter, 60)]
     assert found.count(law) >= 0.85 * len(found)  # at least 90 % of many
+
+
+@pytest.mark.parametrize("scatter", SCATTERS)
+@pytest.mark.parametrize(
+    ("mean", "dims"),
+    [
+        (lambda d: 1 + d / 2, DIMS),
+        (lambda d: 8 * d**0.3, DIMS[1:6]),
+        (lambda d: 2 + 3 * math.log(d), [4, 16, 64]),
+    ],
+    ids=["linear", "power", "log"],
+)
+def test_predictions_hold_a_new_run(scatter, mean, dims):
+    """Between the D that were run, and at twice the largest: one seed lies in the interval."""
+    size, power = SCATTERS[scatter]
+    rng = np.random.default_rng(2)
+    held = []
+    for counts in draws(mean, scatter, 60, n_seeds=3):
+        sample = Sample.of({d: counts[d] for d in dims})
+        for at in (24, 2 * dims[-1]):
+            layers = predict_layers(sample, at).layers
+            held.append(
+                layers.low <= mean(at) + size * mean(at) ** power * rng.standard_normal() <= layers.high
+            )
+    # 95 % of many, three binomial standard errors less
+    assert np.mean(held) >= 0.95 - 3 * (0.95 * 0.05 / len(held)) ** 0.5
+
+
+def test_predictions_say_where_they_extrapolate():
+    sample = Sample.of({d: np.array([d - 0.1, d + 0.1]) for d in (4, 8, 16)})
+    assert [predict_layers(sample, dim).extrapolated for dim in (2, 4, 10, 16, 17)] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert str(predict_layers(sample, 17)).endswith("] (extrapolated)")
+    nothing = predict_layers(Sample.of({4: np.array([3.0, 4.0])}), 8)
+    assert math.isnan(nothing.layers.value)
 
 
 def test_one_seed_has_no_interval():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gscale.bench.distances import Reached, mean_of, reached
-from gscale.bench.scaling import Slope, Turn, half_width, missed_text, slopes, turns
+from gscale.bench.scaling import Slope, Turn, half_width, missed_text, predict_layers, slopes, turns
 from gscale.bench.store import short
 from gscale.errors import InputError
 
@@ -24,17 +24,18 @@ class Findings(NamedTuple):
     slopes: list[Slope]
     turns: list[Turn]
     distances: list[Reached]
+    at: Sequence[int] = ()
 
     def lines(self) -> Iterator[str]:
         """Tables with the settings on lines of their own, so that they fit 80 columns."""
-        yield from _slope_lines(self.slopes)
+        yield from _slope_lines(self.slopes, self.at)
         yield from _turn_lines(self.turns)
         yield from _distance_lines(self.distances)
 
     def records(self) -> dict[str, list[dict[str, Any]]]:
         """The same as JSON would have it, with the values of each seed."""
         found = {
-            "slopes": [_slope_record(slope) for slope in self.slopes],
+            "slopes": [_slope_record(slope, self.at) for slope in self.slopes],
             "turns": [_turn_record(turn) for turn in self.turns],
             "distances": [_distance_record(one) for one in self.distances],
         }
@@ -42,8 +43,10 @@ class Findings(NamedTuple):
         return cleaned
 
 
-def find(table: pd.DataFrame, targets: Sequence[str] = (), only: str = "") -> Findings:
-    """All that a table says of the settings that have ``only`` in their line.
+def find(
+    table: pd.DataFrame, targets: Sequence[str] = (), only: str = "", at: Sequence[int] = ()
+) -> Findings:
+    """All that a table says of the settings that have ``only`` in their line, and layers ``at`` other D.
 
     Raises
     ------
@@ -58,13 +61,14 @@ def find(table: pd.DataFrame, targets: Sequence[str] = (), only: str = "") -> Fi
         [slope for slope in steep if only in _slope_heading(slope)],
         [turn for turn in turned if only in _turn_heading(turn)],
         [one for one in reached(table) if only in _distance_heading(one)],
+        at,
     )
-    if only and not any(found):
+    if only and not any(found[:3]):
         raise InputError(f"--only {only}: no setting has this in its line; see gscale fit without it")
     return found
 
 
-def _slope_lines(found: list[Slope]) -> Iterator[str]:
+def _slope_lines(found: list[Slope], at: Sequence[int]) -> Iterator[str]:
     if not found:
         return
     yield _SLOPE.format("target", "slope [95 %]", "exponent [95 %]", "law", "theory", "not reached")
@@ -76,6 +80,8 @@ def _slope_lines(found: list[Slope]) -> Iterator[str]:
         fit, last = slope.fit, "; ".join(filter(None, [slope.lacks, missed_text(slope)]))
         numbers = [str(one) if math.isfinite(one.value) else "" for one in (fit.slope, fit.exponent)]
         yield _SLOPE.format(slope.target, *numbers, fit.law or "", theory, last).rstrip()
+        if math.isfinite(fit.slope.value):
+            yield from (f"         D = {dim}: {predict_layers(slope.sample, dim)} layers" for dim in at)
 
 
 def _turn_lines(turned: list[Turn]) -> Iterator[str]:
@@ -134,7 +140,7 @@ def _layer(setting: dict[str, object]) -> str:
     return f"{setting['sweep']}: {short(setting['dataset'])}, {layer}"
 
 
-def _slope_record(slope: Slope) -> dict[str, Any]:
+def _slope_record(slope: Slope, at: Sequence[int]) -> dict[str, Any]:
     return {
         "setting": slope.setting,
         "target": slope.target,
@@ -144,6 +150,7 @@ def _slope_record(slope: Slope) -> dict[str, Any]:
         "depths": {dim: depths.tolist() for dim, depths in slope.depths.items()},
         "missed": slope.missed,
         "lacks": slope.lacks,
+        "predictions": [dataclasses.asdict(predict_layers(slope.sample, dim)) for dim in at],
     }
 
 

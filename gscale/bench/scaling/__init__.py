@@ -20,6 +20,8 @@ from gscale.bench.scaling.laws import (
     fit_scaling,
     predict,
 )
+from gscale.bench.scaling.prediction import Prediction, predict_layers
+from gscale.bench.scaling.samples import Sample
 from gscale.bench.scaling.tables import Slope, missed_text, slopes
 from gscale.bench.scaling.turning import Turn, turns, varies_rows
 
@@ -29,6 +31,8 @@ __all__ = [
     "Estimate",
     "Factor",
     "Gain",
+    "Prediction",
+    "Sample",
     "ScalingFit",
     "Slope",
     "Tail",
@@ -45,6 +49,7 @@ __all__ = [
     "layers_needed",
     "missed_text",
     "predict",
+    "predict_layers",
     "rate_of",
     "slopes",
     "tail_rate",
