@@ -8,7 +8,7 @@ RESULTS ?= results
 PROFILE ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test test-long check reference plot clean
+.PHONY: help install benchmark test test-long check baseline reference plot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ check: install ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+baseline: install ## Make the slopes of many seeds of the ci profile the baseline of gscale check; REASON="why"
+	$(BIN)/gscale run $(SWEEPS) --profile ci --seeds 40 --out $(RESULTS)/baseline
+	$(BIN)/gscale check $(RESULTS)/baseline --update --reason "$(REASON)"
 
 reference: install ## Run the benchmark into results/reference and write its numbers and figures into the docs
 	$(MAKE) benchmark RESULTS=results/reference

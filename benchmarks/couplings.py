@@ -64,8 +64,8 @@ SWEEP = Sweep(
     about="Couplings and Gaussianization: layers and seconds to one loss, and the D where they cross",
     profiles={
         "ci": (
-            _grid(Gaussian(), (ALONE_SCALED,), (4, 9), 1_000, 16, 2),
-            _grid(Gaussian(), (LINEAR_SCALED,), (4, 9), 1_000, 4, 2),
+            _grid(Gaussian(), (ALONE_SCALED,), (4, 9), 1_000, 16, 6),
+            _grid(Gaussian(), (LINEAR_SCALED,), (4, 9), 1_000, 4, 6),
         ),
         "quick": (
             _grid(Gaussian(), (ALONE_SCALED,), (4, 16, 36), 4_000, 48, 3),
