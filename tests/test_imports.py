@@ -73,6 +73,7 @@ ALLOWED = {
         f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "tables", "turning")
     },
     "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
+    "bench.means": {"gscale.bench.scaling"},
     "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
     "bench.findings": FOUNDATION | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store")},
     "bench.spurious": FOUNDATION | {"gscale.bench.distances", "gscale.bench.scaling", "gscale.bench.store"},
@@ -80,7 +81,8 @@ ALLOWED = {
     "bench.plot": FOUNDATION
     | {"gscale.theory.rates"}
     | {
-        f"gscale.bench.{name}" for name in ("compare", "distances", "scaling", "spurious", "store", "turning")
+        f"gscale.bench.{name}"
+        for name in ("compare", "distances", "means", "scaling", "spurious", "store", "turning")
     },
 }
 
@@ -117,6 +119,7 @@ def test_what_reads_tables_never_touches_jax():
         bench / "compare.py",
         bench / "distances.py",
         bench / "findings.py",
+        bench / "means.py",
         bench / "spurious.py",
         bench / "plot.py",
         bench / "turning.py",

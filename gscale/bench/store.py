@@ -119,12 +119,12 @@ def _write_table(path: Path, rows: pd.DataFrame, schema: pa.Schema) -> None:
     buffer = io.BytesIO()
     table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
     pq.write_table(table, buffer, compression="zstd")
-    _write_whole(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue())
 
 
 def write_failure(folder: Path, cell_id: str, record: dict[str, str]) -> Path:
     """Write why a cell failed; it is no result, and the next run tries the cell again."""
-    _write_whole(failure_path(folder, cell_id), json.dumps(record, indent=2).encode())
+    write_whole(failure_path(folder, cell_id), json.dumps(record, indent=2).encode())
     return failure_path(folder, cell_id)
 
 
@@ -191,7 +191,8 @@ def _check(path: Path, expected: pa.Schema = SCHEMA) -> None:
         raise InputError(f"{path} does not have the columns of schema {SCHEMA_VERSION}: move or delete it")
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name, then rename it: a reader sees all of it or nothing."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with partial.open("wb") as file:
         file.write(content)

@@ -21,7 +21,7 @@ from gscale.bench.scaling.laws import (
     half_width,
     predict,
 )
-from gscale.bench.scaling.tables import Slope, missed_text, slopes
+from gscale.bench.scaling.tables import Slope, missed_text, slopes, target_text
 from gscale.bench.scaling.turning import Turn, turns, varies_rows
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "slopes",
     "tail_rate",
     "target_named",
+    "target_text",
     "turns",
     "varies_rows",
 ]

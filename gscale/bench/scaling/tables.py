@@ -51,6 +51,23 @@ def missed_text(slope: Slope) -> str:
     return ", ".join(f"D={dim}: {n} of {len(slope.layers[dim])} seeds" for dim, n in slope.missed.items())
 
 
+def target_text(target: str) -> str:
+    """What a target counts, in words.
+
+    Examples
+    --------
+    >>> target_text("10")
+    'layers until 1/10 of the loss is left'
+    """
+    if target == "tail":
+        return "layers per e-fold, once the decay is geometric"
+    if target.endswith("nats"):
+        return f"layers to lower the loss by {target}"
+    if target.endswith("left"):
+        return f"layers until {target.removesuffix('left')} nats of the loss are left"
+    return f"layers until 1/{target} of the loss is left"
+
+
 def _usual_targets(curve: Curve) -> list[str]:
     if curve.whole:
         return ["1e6"]
