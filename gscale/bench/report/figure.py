@@ -1,7 +1,7 @@
 """An interactive figure as data: series and axes, drawn by report.js with plotly."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,16 @@ def shade(index: int, count: int) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its label with a unit, whether it begins logarithmic, its ticks and first range if chosen."""
+    """An axis: its label with a unit, whether it begins logarithmic, its ticks and first range if chosen.
+
+    Linear, it reaches down to 0 if ``zero``.
+    """
 
     label: str
     log: bool = False
     ticks: tuple[float, ...] = ()
     range: tuple[float, float] | None = None
+    zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Figure:
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
-    return {"label": axis.label, "log": axis.log, "ticks": list(axis.ticks), "range": axis.range}
+    return asdict(axis)
 
 
 def rounded(values: Iterable[float]) -> list[float | None]:

@@ -31,7 +31,9 @@ def layers_by_dim(title: str, found: list[Slope], drawn: list[Curve]) -> Figure:
     if any(slope.missed for slope in found):
         note += " Crosses stand at the depth at which seeds ended that did not reach it."
     dims = tuple(sorted({dim for slope in found for dim in slope.layers}))
-    return Figure(f"Layers: {title}", note, Axis("dimension D", True, dims), Axis("layers"), tuple(series))
+    return Figure(
+        f"Layers: {title}", note, Axis("dimension D", True, dims), Axis("layers", zero=True), tuple(series)
+    )
 
 
 def _counts(slope: Slope, colour: str, symbol: str) -> list[Series]:
@@ -65,7 +67,7 @@ def estimate_text(estimate: Estimate) -> str:
     if math.isnan(estimate.low) or math.isnan(estimate.high):
         return f"{estimate.value:.3g}"
     if max(map(abs, (estimate.value, estimate.low, estimate.high))) < 1e4:
-        return str(estimate)
+        return str(estimate).replace("-0.00000", "0.00000")
     return f"{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]"
 
 
@@ -113,8 +115,10 @@ def rivals_by_dim(drawn: list[Curve], looks: dict[str, str]) -> list[Figure]:
             series += [one for crossing in met for one in _crossing(crossing, looks)]
             note += " Rings are where power laws meet, with the interval of that D." if met else ""
         positive = all(value > 0 for one in series for value in one.y)
-        axes = Axis("dimension D", True, dims), Axis(label, log=positive and bool(series))
-        figures.append(Figure(f"{label.split(' (')[0].capitalize()}: {dataset}", note, *axes, tuple(series)))
+        axes = Axis("dimension D", True, dims), Axis(label, log=positive and bool(series), zero=True)
+        figures.append(
+            Figure(f"{label[0].upper()}{label[1:].split(' (')[0]}: {dataset}", note, *axes, tuple(series))
+        )
     return figures
 
 

@@ -91,7 +91,7 @@ def _curve(
         group,
         at / unit,
         np.maximum(mean, _EXACT) if exact else mean,
-        np.array([half_width(losses) for losses in stack.T[at]]),
+        None if kind == "train" else np.array([half_width(losses) for losses in stack.T[at]]),
         colour,
         "lines+markers" if kind == "whole" else "lines",
         dash or _DASHES.get(kind, "solid"),

@@ -77,11 +77,12 @@ def _section(section: Section) -> str:
 def _summary(results: Results) -> str:
     table, failures = results.table, results.failures
     fitting, compiling = tables.seconds_of(table)
-    failed = f" {len(failures)} cells failed." if failures else ""
+    failed = f" {len(failures)} more failed." if failures else ""
     devices = ", ".join(sorted(table["device"].unique()))
+    n_cells = len(table.drop_duplicates(["sweep", "cell_id"]))
     return (
-        f"{table['sweep'].nunique()} sweeps, {table['cell_id'].nunique()} cells; {fitting + compiling:,.0f} "
-        f"seconds, of which {compiling:,.0f} to compile, on {devices}; {tables.dates_of(table)}.{failed}"
+        f"{table['sweep'].nunique()} sweeps, {n_cells} cells; {fitting + compiling:,.0f} seconds, of which "
+        f"{compiling:,.0f} to compile, on {devices}; {tables.dates_of(table)}.{failed}"
     )
 
 

@@ -28,7 +28,7 @@ def turns_by_rows(found: list[Turn]) -> Figure:
         "turned; where there is one, no mean is drawn for that N."
     )
     title = f"Layers before the test loss turns: {turn_heading(found[0]).split(': ', 1)[1]}"
-    axes = Axis("rows N", True, tuple(map(_size, found))), Axis("layers of the lowest test loss")
+    axes = Axis("rows N", True, tuple(map(_size, found))), Axis("layers of the lowest test loss", zero=True)
     return Figure(title, note, *axes, tuple(series))
 
 

@@ -42,8 +42,8 @@ def _run(rows: pd.DataFrame) -> Row:
 def seconds_of(rows: pd.DataFrame) -> tuple[float, float]:
     """Seconds to fit the deepest flow of every cell and seed, and to compile."""
     ordered = rows.sort_values("n_layers", kind="stable")
-    fitting = ordered.groupby(["cell_id", "seed"])["seconds"].last().sum()
-    return float(fitting), float(rows.drop_duplicates("cell_id")["seconds_compile"].sum())
+    fitting = ordered.groupby(["sweep", "cell_id", "seed"])["seconds"].last().sum()
+    return float(fitting), float(rows.drop_duplicates(["sweep", "cell_id"])["seconds_compile"].sum())
 
 
 def dates_of(rows: pd.DataFrame) -> str:
@@ -181,4 +181,10 @@ def _row(row: Row, width: int) -> str:
     if len(row) == 1:
         heading = f'<th colspan="{width}" scope="rowgroup"><span>{escape(row[0])}</span></th>'
         return f'<tr class="heading">{heading}</tr>'
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+    return "<tr>" + "".join(map(_cell, row)) + "</tr>"
+
+
+def _cell(text: str) -> str:
+    """A short text stays on one line."""
+    short_one = ' class="short"' if len(text) < 32 else ""
+    return f"<td{short_one}>{escape(text)}</td>"
