@@ -1,5 +1,6 @@
 """The report: one file that holds all that tables say, opens without a network and runs no text of theirs."""
 
+import errno
 import html
 import json
 import re
@@ -174,6 +175,16 @@ def test_places_that_cannot_be_written_are_told(folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_full_disk_leaves_nothing(folder, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store.os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        written(folder, tmp_path / "r.html")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command(folder, tmp_path, capsys):
     def command(*arguments):
         with pytest.raises(SystemExit) as ended:
@@ -224,6 +235,7 @@ CLIPPED = """
   const box = plot.getBoundingClientRect();
   return [...plot.querySelectorAll(".xtick text, .ytick text, .xtitle, .ytitle")].some((text) => {
     const b = text.getBoundingClientRect();
+    if (!b.width) return false;
     return b.left < box.left - 1 || b.right > box.right + 1 || b.bottom > box.bottom + 1;
   });
 }).map((plot) => plot.id)

@@ -120,9 +120,7 @@ _TURNS = "<p>The layer of the lowest test loss: beyond it, layers fit the noise 
 _DISTANCES = (
     "<p>How far from normal some direction of pure noise is, on the rows searched and on fresh ones.</p>"
 )
-_MISSED = (
-    "<p>These seeds ended before the target. They are left out of means and fits, which are biased low.</p>"
-)
+_MISSED = "<p>These seeds ended before the target; means over the others alone are too low.</p>"
 _NONE_MISSED = "<p>Every seed reached every target.</p>"
 _NONE_FAILED = "<p>No cell failed.</p>"
 

@@ -112,7 +112,7 @@ function axis(spec, log, grid) {
   const found = {
     title: { text: wrapped(spec.label, 36), standoff: 8 }, type: log ? "log" : "linear", gridcolor: grid,
     zerolinecolor: grid, linecolor: grid, exponentformat: "power", automargin: true,
-    rangemode: spec.zero ? "tozero" : "normal", nticks: log ? 3 : 6,
+    rangemode: spec.zero ? "tozero" : "normal", nticks: log ? 4 : 6,
   };
   if (log && spec.ticks.length) Object.assign(found, { tickvals: spec.ticks, ticktext: spec.ticks.map(String) });
   if (spec.range && log === spec.log) found.range = log ? spec.range.map(Math.log10) : spec.range;
