@@ -144,22 +144,28 @@ def _half(drawn: list[Curve]) -> Series:
 
 
 def losses_by_layer(drawn: list[Curve], looks: dict[str, str], most: int) -> Figure:
-    """The test losses of rivals on one data set, a colour for each way to a flow and a dash for each D."""
+    """The losses of rivals on one data set, a colour for each way to a flow, a dash for each of several D."""
     relative = drawn[0].setting["metric"] != "kl"
     dims = sorted({curve.dim for curve in drawn})
     dashes = {dim: _DIM_DASHES[i % len(_DIM_DASHES)] for i, dim in enumerate(dims)}
+    if len(dims) == 1:
+        dashes = {dims[0]: ""}  # they are free to tell test from train
     series: list[Series] = []
     for name, colour in looks.items():
         found = []
         for dim, dash in dashes.items():
             group = [curve for curve in drawn if curve.dim == dim and name_of(curve) == name]
-            stacks = {k: v for k, v in stacked_curves(group, relative).items() if k != "train"}
+            stacks = stacked_curves(group, relative)
+            if len(dims) > 1:
+                stacks.pop("train", None)
             found += [
                 _noted(_curve(name, kind, stack, colour, most, dash=dash), f"D = {dim}")
                 for kind, stack in stacks.items()
             ]
         series += _listed_once(found)
     widths = "; ".join(f"D = {dim}: {_DASH_WORDS.get(dash, 'short dashes')}" for dim, dash in dashes.items())
+    if len(dims) == 1:
+        widths = f"D = {dims[0]}; test loss: solid; loss on the rows fitted to: dashed"
     note = f"Means over {seeds_of(drawn)}, with 95 % intervals. {widths}."
     title = f"Loss: {short(drawn[0].setting['dataset'])}"
     return Figure(title, note, _depth_axis(drawn), _loss_axis(drawn, relative), tuple(series))
@@ -225,8 +231,11 @@ def _loss_axis(drawn: list[Curve], relative: bool) -> Axis:
         return Axis(_KL, log=True)
     if all(curve.exact for curve in drawn):
         return Axis(_KL, log=True, range=(min(firsts) * _SHOWN, max(firsts) * 2))
-    lowest = min(float(curve.excess.min()) for curve in drawn)
-    return Axis(_KL, log=lowest > 0, range=(lowest * 0.3, max(firsts) * 2) if lowest > 0 else None)
+    lowest, highest = (float(end([end(curve.excess) for curve in drawn])) for end in (np.min, np.max))
+    # layers fitted to noise begin at rounding, and rise
+    if lowest <= 0 or highest > 2 * max(firsts):
+        return Axis(_KL)
+    return Axis(_KL, log=True, range=(lowest * 0.3, highest * 1.5))
 
 
 def seeds_of(drawn: list[Curve]) -> str:
