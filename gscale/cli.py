@@ -79,7 +79,7 @@ def run(
     except KeyboardInterrupt:
         console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
         raise typer.Exit(130) from None
-    console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale plot {out}.")
+    console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
         raise typer.Exit(1)
 
@@ -144,6 +144,21 @@ def plot(folder: Folder) -> None:
     about = {name: catalog.load(name).about for name in catalog.shipped()}
     for path in plot_sweeps(table, folder / "figures", about, store.read_histograms(folder)):
         print(path)
+
+
+@app.command()
+def report(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; FOLDER/report.html if not given.")
+    ] = None,
+) -> None:
+    """Write all tables and figures of FOLDER into one HTML file, to look into and to pass on."""
+    from gscale.bench.report import Results, write_report  # its libraries take a second to import
+
+    results = Results(store.read_tables(folder), store.read_histograms(folder), store.read_failures(folder))
+    about = {name: catalog.load(name).about for name in catalog.shipped()}
+    print(write_report(results, out or folder / "report.html", about, folder.resolve().name))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -12,6 +12,7 @@ FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
 DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "gaussian", "images", "toys")}
 THEORY = ("finite", "gain", "population", "rates", "scales", "spurious", "whitening")
+REPORT = {f"gscale.bench.{name}" for name in ("report.figure", "scaling", "store")}
 ALLOWED = {
     "errors": set(),
     "metrics": FOUNDATION,
@@ -84,6 +85,7 @@ ALLOWED = {
         )
     },
     "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
+    "bench.means": {"gscale.bench.scaling"},
     "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
     "bench.findings": FOUNDATION | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store")},
     "bench.gauges": {"gscale.bench.scaling", "gscale.bench.store"},
@@ -95,8 +97,21 @@ ALLOWED = {
     "bench.plot": FOUNDATION
     | {"gscale.theory.rates"}
     | {
-        f"gscale.bench.{name}" for name in ("compare", "distances", "scaling", "spurious", "store", "turning")
+        f"gscale.bench.{name}"
+        for name in ("compare", "distances", "means", "scaling", "spurious", "store", "turning")
     },
+    "bench.report.figure": set(),
+    "bench.report.losses": REPORT | {f"gscale.bench.{name}" for name in ("compare", "findings", "means")},
+    "bench.report.layers": REPORT
+    | {"gscale.bench.compare", "gscale.bench.report.losses", "gscale.theory.rates"},
+    "bench.report.rows": REPORT
+    | {f"gscale.bench.{name}" for name in ("distances", "findings", "report.losses", "spurious")},
+    "bench.report.tables": REPORT
+    | {f"gscale.bench.{name}" for name in ("compare", "distances", "findings", "report.layers")},
+    "bench.report.page": REPORT
+    | {f"gscale.bench.{name}" for name in ("compare", "findings", "report")}
+    | {f"gscale.bench.report.{name}" for name in ("layers", "losses", "rows", "tables")},
+    "bench.report": FOUNDATION | {"gscale.bench.report.page", "gscale.bench.store"},
 }
 
 
@@ -136,9 +151,11 @@ def test_what_reads_tables_never_touches_jax():
         bench / "baseline.py",
         bench / "gate.py",
         bench / "verdicts.py",
+        bench / "means.py",
         bench / "spurious.py",
         bench / "plot.py",
         bench / "turning.py",
+        *(bench / "report").glob("*.py"),
         *(bench / "scaling").glob("*.py"),
     ):
         assert not {"jax", "equinox"} & {name.split(".")[0] for name in imports_of(path)}

@@ -100,6 +100,11 @@ def test_the_deepest_of_several_cells_is_taken():
     assert [len(curve.excess) for curve in curves(table)] == [3]
 
 
+def test_a_cell_that_two_sweeps_share_has_its_curve_in_each():
+    parts = [table_of([4.0, 2.0, 1.0], sweep=sweep) for sweep in ("s", "t")]
+    assert [curve.excess.tolist() for curve in curves(pd.concat(parts))] == [[4, 2, 1]] * 2
+
+
 def test_slopes_of_a_table():
     rng = np.random.default_rng(0)
 

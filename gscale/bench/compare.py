@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -12,12 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from gscale.bench.scaling import Curve, crossing, curves, half_width
+from gscale.bench.scaling import Curve, Estimate, crossing, curves, half_width
 from gscale.bench.store import short
 
 _TARGET = math.e
 _EXACT_TARGET = 1e-6  # nats left, where there is no sampling noise
 _ROUNDING = 1e-14
+_KIND = ["dataset", "rotation", "marginal", "coupling"]
 _MODES = {
     "LayerwiseTrained": "each layer trained",
     "EndToEnd": "trained end to end",
@@ -36,7 +38,7 @@ def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
     """
     found = list(curves(table))
     datasets = list(dict.fromkeys(str(curve.setting["dataset"]) for curve in found))
-    names = list(dict.fromkeys(_name(curve) for curve in found))
+    names = list(dict.fromkeys(name_of(curve) for curve in found))
     looks = {
         name: {"color": colour, "marker": _MARKERS[i % len(_MARKERS)]}
         for i, (name, colour) in enumerate(
@@ -60,44 +62,71 @@ def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
 
 
 def _draw_row(row: np.ndarray, drawn: list[Curve], looks: dict[str, dict[str, object]]) -> None:
-    floor_known = drawn[0].setting["metric"] == "kl"
     exact = all(curve.exact for curve in drawn)
-    target = "10⁻⁶ nats are" if exact else "1/e of the loss is"
-    measures: list[tuple[str, Measure]] = [
-        (f"layers until {target} left", layers_to_target),
-        (f"seconds until {target} left", seconds_to_target),
-        ("KL left at best (nats)" if floor_known else "test loss over the lowest (nats)", least_excess),
-    ]
-    for axes, (label, measure) in zip(row, measures, strict=True):
+    for axes, (label, measure) in zip(row, measures(drawn), strict=True):
         for name in looks:
-            points = _points(measure, [curve for curve in drawn if _name(curve) == name])
+            points = _points(measure, [curve for curve in drawn if name_of(curve) == name])
             if points:
                 dims, means, errors = zip(*points, strict=True)
                 axes.errorbar(dims, means, errors, capsize=3, label=name, **looks[name])
         _scale(axes, label, linear_below=0.0 if exact or "until" in label else 0.01)
         if "until" in label:
-            axes.text(0.02, 0.98, _crossings(measure, drawn), transform=axes.transAxes, va="top", fontsize=8)
+            text = _crossings_text(measure, drawn)
+            axes.text(0.02, 0.98, text, transform=axes.transAxes, va="top", fontsize=8)
 
 
-def _crossings(measure: Measure, drawn: list[Curve]) -> str:
-    """Where each layer with a coupling crosses the first one without, a line each."""
+def measures(drawn: list[Curve]) -> list[tuple[str, Measure]]:
+    """What rivals on one data set are compared by, with the label of its axis."""
+    floor_known = drawn[0].setting["metric"] == "kl"
+    target = "10⁻⁶ nats are" if all(curve.exact for curve in drawn) else "1/e of the loss is"
+    return [
+        (f"layers until {target} left", layers_to_target),
+        (f"seconds until {target} left", seconds_to_target),
+        ("KL left at best (nats)" if floor_known else "test loss over the lowest (nats)", least_excess),
+    ]
+
+
+def has_rivals(table: pd.DataFrame) -> bool:
+    """Whether several kinds of layers are fitted to the same sampled rows."""
+    sampled = table.loc[table["n_samples"].notna(), _KIND].drop_duplicates()
+    return bool((sampled.groupby("dataset").size() > 1).any())
+
+
+class Crossing(NamedTuple):
+    """A layer with a coupling, one without, their measure (S,) at each D, and the D where they cross."""
+
+    coupled: Curve
+    alone: Curve
+    values_coupled: dict[int, np.ndarray]
+    values_alone: dict[int, np.ndarray]
+    at: Estimate
+
+
+def crossings(measure: Measure, drawn: list[Curve]) -> list[Crossing]:
+    """Where each layer with a coupling crosses the first one without; NaN where it can't be told."""
     groups: dict[str, list[Curve]] = {}
     for curve in drawn:
-        groups.setdefault(_name(curve), []).append(curve)
+        groups.setdefault(name_of(curve), []).append(curve)
     coupled = {name: g for name, g in groups.items() if not pd.isna(g[0].setting["coupling"])}
     alone = [group for name, group in groups.items() if name not in coupled]
     if not coupled or not alone:
-        return ""
-    found = {name: crossing(_values(measure, alone[0]), _values(measure, g)) for name, g in coupled.items()}
+        return []
+    first = values_at(measure, alone[0])
+    found = [(g[0], values_at(measure, g)) for g in coupled.values()]
+    return [Crossing(one, alone[0][0], values, first, crossing(first, values)) for one, values in found]
+
+
+def _crossings_text(measure: Measure, drawn: list[Curve]) -> str:
+    """A line for each layer with a coupling that crosses."""
     lines = [
-        f"{short(groups[name][0].setting['coupling'])} crosses at D = {at}"
-        for name, at in found.items()
-        if math.isfinite(at.value)
+        f"{short(found.coupled.setting['coupling'])} crosses at D = {found.at}"
+        for found in crossings(measure, drawn)
+        if math.isfinite(found.at.value)
     ]
     return "\n".join(lines)
 
 
-def _values(measure: Measure, drawn: list[Curve]) -> dict[int, np.ndarray]:
+def values_at(measure: Measure, drawn: list[Curve]) -> dict[int, np.ndarray]:
     """The measure of the seeds at each D where all have one."""
     dims = sorted({curve.dim for curve in drawn})
     values = {dim: np.array([measure(curve) for curve in drawn if curve.dim == dim]) for dim in dims}
@@ -124,7 +153,7 @@ def least_excess(curve: Curve) -> float:
 
 def _points(measure: Measure, drawn: list[Curve]) -> list[tuple[int, float, float]]:
     """D, mean and half of its 95 % interval, where every seed has a value."""
-    return [(dim, float(n.mean()), half_width(n)) for dim, n in _values(measure, drawn).items()]
+    return [(dim, float(n.mean()), half_width(n)) for dim, n in values_at(measure, drawn).items()]
 
 
 def _scale(axes: Axes, label: str, linear_below: float) -> None:
@@ -150,7 +179,8 @@ def _all_handles(panels: np.ndarray) -> tuple[list[Artist], list[str]]:
     return [found[label] for label in labels], labels
 
 
-def _name(curve: Curve) -> str:
+def name_of(curve: Curve) -> str:
+    """The way to a flow: its layer, and how it is trained where that is not layer by layer."""
     parts = [curve.setting[part] for part in ("rotation", "coupling", "marginal")]
     layer = " + ".join(short(part) for part in parts if not pd.isna(part))
     mode = _MODES.get(str(curve.setting["training"]).split("(")[0])

@@ -58,9 +58,9 @@ def find(
     # a sweep that is about N may have a single D
     steep = [s for s in slopes(table, targets) if len(s.layers) > 1 or s.setting["sweep"] not in about_rows]
     found = Findings(
-        [slope for slope in steep if only in _slope_heading(slope)],
-        [turn for turn in turned if only in _turn_heading(turn)],
-        [one for one in reached(table) if only in _distance_heading(one)],
+        [slope for slope in steep if only in slope_heading(slope)],
+        [turn for turn in turned if only in turn_heading(turn)],
+        [one for one in reached(table) if only in distance_heading(one)],
         at,
     )
     if only and not any(found[:3]):
@@ -74,7 +74,7 @@ def _slope_lines(found: list[Slope], at: Sequence[int]) -> Iterator[str]:
     yield _SLOPE.format("target", "slope [95 %]", "exponent [95 %]", "law", "theory", "not reached")
     heading = None
     for slope in found:
-        if heading != (heading := _slope_heading(slope)):
+        if heading != (heading := slope_heading(slope)):
             yield heading
         theory = "" if slope.theory is None else f"{slope.theory:.{3 if slope.theory > 0.01 else 5}f}"
         fit, last = slope.fit, "; ".join(filter(None, [slope.lacks, missed_text(slope)]))
@@ -90,16 +90,17 @@ def _turn_lines(turned: list[Turn]) -> Iterator[str]:
     yield _TURN.format("N", "turns at [95 %]", "theory", "not turned")
     heading = None
     for turn in turned:
-        if heading != (heading := _turn_heading(turn)):
+        if heading != (heading := turn_heading(turn)):
             yield heading
         layers = turn.layers[~np.isnan(turn.layers)]
         missed = len(turn.layers) - len(layers)
         theory = "" if turn.expected is None else f"{np.nanmean(turn.expected):.1f}"
         not_turned = f"{missed} of {len(turn.layers)} seeds" if missed else ""
-        yield _TURN.format(turn.n_samples, _interval(layers), theory, not_turned).rstrip()
+        yield _TURN.format(turn.n_samples, mean_text(layers), theory, not_turned).rstrip()
 
 
-def _interval(layers: np.ndarray) -> str:
+def mean_text(layers: np.ndarray) -> str:
+    """Mean of the seeds' layers with its 95 % interval; nothing where there are none."""
     if not layers.size:
         return ""
     mean, half = layers.mean(), half_width(layers)
@@ -109,7 +110,7 @@ def _interval(layers: np.ndarray) -> str:
 def _distance_lines(found: list[Reached]) -> Iterator[str]:
     heading = None
     for one in found:
-        if heading != (heading := _distance_heading(one)):
+        if heading != (heading := distance_heading(one)):
             yield heading
             yield _DISTANCE.format("D/N", "D", "N", "W2 [95 %]", "over √(D/N) [95 %]", "fresh rows")
         distances, fresh = mean_of(one.searched), one.fresh.mean()
@@ -118,7 +119,8 @@ def _distance_lines(found: list[Reached]) -> Iterator[str]:
         yield _DISTANCE.format(ratio, one.dim, one.n_samples, str(distances), str(over), f"{fresh:.3f}")
 
 
-def _slope_heading(slope: Slope) -> str:
+def slope_heading(slope: Slope) -> str:
+    """The setting of a slope, on one line."""
     training, n_samples = str(slope.setting["training"]), slope.setting["n_samples"]
     if pd.isna(n_samples):
         return f"{_layer(slope.setting)}, {short(training)}"
@@ -126,11 +128,13 @@ def _slope_heading(slope: Slope) -> str:
     return f"{_layer(slope.setting)}, N = {n_samples:.0f}{mode}"
 
 
-def _turn_heading(turn: Turn) -> str:
+def turn_heading(turn: Turn) -> str:
+    """The setting of a turn and its D, on one line."""
     return f"{_layer(turn.setting)}, D = {turn.dim}"
 
 
-def _distance_heading(one: Reached) -> str:
+def distance_heading(one: Reached) -> str:
+    """The setting of distances, on one line."""
     return f"{one.setting['sweep']}: {short(one.setting['dataset'])}, projections"
 
 

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gscale.bench.compare import draw_comparison
+from gscale.bench.compare import draw_comparison, has_rivals
 from gscale.bench.distances import METRIC
+from gscale.bench.means import in_dims, stacked_curves
 from gscale.bench.scaling import (
     Curve,
     Slope,
@@ -21,9 +22,9 @@ from gscale.bench.scaling import (
     expected_losses,
     half_width,
     missed_text,
-    predict,
     rate_of,
     slopes,
+    target_text,
     varies_rows,
 )
 from gscale.bench.spurious import draw_spurious
@@ -36,7 +37,6 @@ _ROW = ["dataset", "rotation", "marginal", "coupling"]
 _LINES = {"test": "-", "train": "--", "exact": ":", "expected": "-", "bound": "--", "whole": "-"}
 _MARKERS = {"Population()": "o", "Expected()": "s", "LowerBound()": "^"}
 _NAMES = {"whole": "trained together"}
-_KINDS = {"Population": "exact", "Expected": "expected", "LowerBound": "bound"}
 _EXACT = 1e-14  # nats; a loss below is drawn there
 _SHOWN = 1e-4  # of the first loss; exact curves go on far below
 
@@ -70,15 +70,9 @@ def plot_sweeps(
 def _figure(rows: pd.DataFrame, title: str, histograms: pd.DataFrame | None) -> Figure:
     if METRIC in set(rows["metric"]):
         return draw_spurious(rows, title, no_histograms() if histograms is None else histograms)
-    if _has_rivals(rows):
+    if has_rivals(rows):
         return draw_comparison(rows, title)
     return draw_turning(rows, title) if varies_rows(rows) else draw_sweep(rows, title)
-
-
-def _has_rivals(table: pd.DataFrame) -> bool:
-    """Whether several kinds of layers are fitted to the same sampled rows."""
-    sampled = table.loc[table["n_samples"].notna(), _ROW].drop_duplicates()
-    return bool((sampled.groupby("dataset").size() > 1).any())
 
 
 def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
@@ -123,12 +117,13 @@ def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:
     colours = dict(zip(dims, sns.color_palette("viridis_r", len(dims)), strict=True))
     kinds: set[str] = set()
     for dim in dims:
-        means = _mean_curves([curve for curve in drawn if curve.dim == dim], relative)
+        stacks = stacked_curves([curve for curve in drawn if curve.dim == dim], relative)
+        means = {kind: stack.mean(0) for kind, stack in stacks.items()}
         kinds |= means.keys()
         for kind, mean in means.items():
             layers = np.arange(1, len(mean))
             # scales are exact at a depth in proportion to D, and a loss of rounding size is exact
-            x = layers / dim if _in_dims(drawn) else layers
+            x = layers / dim if in_dims(drawn) else layers
             y = np.maximum(mean[1:], _EXACT) if kind == "whole" else mean[1:]
             axes.plot(x, y, _LINES[kind], color=colours[dim], marker="." if kind == "whole" else None)
         _draw_expected(axes, means, [c for c in drawn if c.dim == dim and not c.exact], colours[dim])
@@ -145,28 +140,6 @@ def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:
         )
         handles.append(Line2D([], [], color="0.6", lw=4, alpha=0.5, label="theory for test and train"))
     axes.legend(handles=handles, fontsize="x-small", ncols=2 if len(handles) > 9 else 1)
-
-
-def _mean_curves(drawn: list[Curve], relative: bool) -> dict[str, np.ndarray]:
-    """Means over seeds of the curves of one D, by kind; as shares of the first excess where relative."""
-    parts: dict[str, list[np.ndarray]] = {}
-    for curve in drawn:
-        unit = (curve.excess[0] or 1.0) if relative else 1.0
-        parts.setdefault(_kind(curve), []).append(curve.excess / unit)
-        if curve.excess_train is not None:
-            parts.setdefault("train", []).append(curve.excess_train / unit)
-    return {kind: np.mean([c[: min(map(len, found))] for c in found], 0) for kind, found in parts.items()}
-
-
-def _in_dims(drawn: list[Curve]) -> bool:
-    """Whether depth is drawn in units of D: for scales trained together."""
-    return all(str(curve.setting["training"]).startswith("EndToEndScales(") for curve in drawn)
-
-
-def _kind(curve: Curve) -> str:
-    if curve.whole:
-        return "whole"
-    return _KINDS[str(curve.setting["training"]).split("(")[0]] if curve.exact else "test"
 
 
 def _draw_expected(axes: Axes, means: dict[str, np.ndarray], sampled: list[Curve], colour: object) -> None:
@@ -187,7 +160,7 @@ def _scale_losses(axes: Axes, drawn: list[Curve], relative: bool) -> None:
     axes.set_xlabel("layers")
     if all(curve.whole for curve in drawn):
         axes.set_yscale("log")
-        if _in_dims(drawn):
+        if in_dims(drawn):
             axes.axvline(0.5, color="0.2", lw=1, ls="--")
             axes.set_xlabel("layers / dimension (dashed: ½)")
         return
@@ -217,7 +190,7 @@ def _draw_layers(axes: Axes, found: list[Slope]) -> None:
         if reached.sum() > 1:
             span = np.geomspace(dims.min(), dims.max(), 100)
             style = ":" if marker == "^" else "-"
-            axes.plot(span, _fitted(slope, span), style, color=colour, alpha=0.6)
+            axes.plot(span, slope.fitted(span), style, color=colour, alpha=0.6)
     _draw_theory(axes, found)
     axes.set_title("How many layers, as the dimension grows?")
     axes.set_xlabel("dimension D")
@@ -225,14 +198,6 @@ def _draw_layers(axes: Axes, found: list[Slope]) -> None:
     axes.set_ylim(bottom=0)
     columns = 1 if len(axes.get_legend_handles_labels()[0]) < 4 else 2
     axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns)
-
-
-def _fitted(slope: Slope, span: np.ndarray) -> np.ndarray:
-    """The law that was found, else the line."""
-    told = ~np.isnan(slope.sample.means)
-    if slope.fit.law is None:
-        return slope.fit.intercept.value + slope.fit.slope.value * span
-    return predict(slope.fit.law, slope.sample.dims[told], slope.sample.means[told], span)
 
 
 def _draw_theory(axes: Axes, found: list[Slope]) -> None:
@@ -253,12 +218,4 @@ def _label(slope: Slope) -> str:
     what = short(training) if pd.isna(n_samples) else f"N = {n_samples:.0f}"
     missed = f"\nnot reached: {missed_text(slope)}" if slope.missed else ""
     law = f"; law: {slope.fit.law}" if slope.fit.law else ""
-    return f"{_count(slope.target)} ({what}):\n{slope.fit.slope} for each dimension{law}{missed}"
-
-
-def _count(target: str) -> str:
-    if target == "tail":
-        return "layers per e-fold, once the decay is geometric"
-    if target.endswith("nats"):
-        return f"layers to lower the loss by {target}"
-    return f"layers until 1/{target} of the loss is left"
+    return f"{target_text(slope.target)} ({what}):\n{slope.fit.slope} for each dimension{law}{missed}"

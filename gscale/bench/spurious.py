@@ -17,12 +17,12 @@ from gscale.bench.scaling import Curve, curves, half_width
 from gscale.bench.store import short
 from gscale.errors import InputError
 
-_TITLES = {
+PROJECTIONS = {
     "random": "a random projection",
     "furthest": "the projection furthest from normal",
     "bimodal": "a projection sought for two modes",
 }
-_SHOWN = 4.0  # standard deviations
+SHOWN = 4.0  # standard deviations
 _MERGED = 2  # bins drawn as one: counts of N = 2,000 scatter by 8 % at the top
 _WITHIN = 0.05
 
@@ -37,7 +37,7 @@ def draw_spurious(table: pd.DataFrame, title: str, histograms: pd.DataFrame) -> 
     InputError
         If a cell that keeps histograms has none.
     """
-    shown = _shown_cell(table, histograms)
+    shown = shown_cell(table, histograms)
     found = [curve for curve in curves(table) if curve.excess_train is not None]
     with (
         sns.axes_style("whitegrid"),
@@ -47,7 +47,7 @@ def draw_spurious(table: pd.DataFrame, title: str, histograms: pd.DataFrame) -> 
         figure = Figure(figsize=(14, 5.5 if shown is None else 9.5), layout="constrained")
         grid = GridSpec(1 if shown is None else 2, 6, figure)
         if shown is not None:
-            axes = [figure.add_subplot(grid[0, 2 * i : 2 * i + 2]) for i in range(len(_TITLES))]
+            axes = [figure.add_subplot(grid[0, 2 * i : 2 * i + 2]) for i in range(len(PROJECTIONS))]
             _draw_histograms(axes, shown, histograms[histograms["cell_id"] == shown["cell_id"]])
         _draw_distances(figure.add_subplot(grid[-1, :3] if found else grid[-1, :]), list(reached(table)))
         if found:
@@ -56,16 +56,16 @@ def draw_spurious(table: pd.DataFrame, title: str, histograms: pd.DataFrame) -> 
     return figure
 
 
-def _shown_cell(table: pd.DataFrame, histograms: pd.DataFrame) -> pd.Series | None:
+def shown_cell(table: pd.DataFrame, histograms: pd.DataFrame) -> pd.Series | None:
     """The row of the first cell that keeps histograms."""
-    cells = table[table["training"].map(_modes_at).notna()].drop_duplicates("cell_id")
+    cells = table[table["training"].map(modes_at).notna()].drop_duplicates("cell_id")
     for cell in cells["cell_id"]:
         if cell not in set(histograms["cell_id"]):
             raise InputError(f"cell {cell} has a table but no histograms: delete its table and run it again")
     return None if cells.empty else cells.iloc[0]
 
 
-def _modes_at(training: str) -> float:
+def modes_at(training: str) -> float:
     """Where a cell's search wants the modes; NaN if it wants none, and keeps no histograms."""
     found = re.fullmatch(r"Projections\(.*modes_at=([0-9.e-]+)\)", training)
     return math.nan if found is None else float(found[1])
@@ -73,15 +73,13 @@ def _modes_at(training: str) -> float:
 
 def _draw_histograms(panels: list[Axes], cell: pd.Series, counts: pd.DataFrame) -> None:
     colours = dict(zip(("searched", "fresh"), sns.color_palette("colorblind"), strict=False))
-    grid = np.linspace(-_SHOWN, _SHOWN, 400)
+    grid = np.linspace(-SHOWN, SHOWN, 400)
     first = counts[counts["seed"] == counts["seed"].min()]
-    for axes, (projection, name) in zip(panels, _TITLES.items(), strict=True):
+    for axes, (projection, name) in zip(panels, PROJECTIONS.items(), strict=True):
         for kind, colour in colours.items():
-            part = first[(first["projection"] == projection) & (first["rows"] == kind)].sort_values("low")
-            edges = np.append(part["low"].iloc[::_MERGED], part["high"].iloc[-1])
-            heights = part["count"].to_numpy().reshape(-1, _MERGED).sum(1) / part["count"].sum()
+            heights, edges = densities(first, projection, kind)
             axes.stairs(
-                heights / np.diff(edges),
+                heights,
                 edges,
                 fill=kind == "searched",
                 color=colour,
@@ -91,9 +89,9 @@ def _draw_histograms(panels: list[Axes], cell: pd.Series, counts: pd.DataFrame) 
             )
         axes.plot(grid, norm.pdf(grid), color="0.2", lw=1.5, label="N(0, 1)")
         if projection == "bimodal":
-            axes.plot(grid, _two_modes(grid, _modes_at(cell["training"])), "--", color="0.2", label="target")
+            axes.plot(grid, two_modes(grid, modes_at(cell["training"])), "--", color="0.2", label="target")
         axes.set_title(name)
-        axes.set_xlim(-_SHOWN, _SHOWN)
+        axes.set_xlim(-SHOWN, SHOWN)
         axes.set_xlabel("value along the projection (standard deviations)")
         axes.legend(fontsize="x-small", loc="upper right")
     top = max(axes.get_ylim()[1] for axes in panels)
@@ -102,7 +100,16 @@ def _draw_histograms(panels: list[Axes], cell: pd.Series, counts: pd.DataFrame) 
     panels[0].set_ylabel(f"density (D = {cell['dim']}, N = {cell['n_samples']:,.0f})")
 
 
-def _two_modes(x: np.ndarray, modes_at: float) -> np.ndarray:
+def densities(counts: pd.DataFrame, projection: str, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Heights (K,) and edges (K + 1,) of the histogram of one seed's rows along a projection."""
+    part = counts[(counts["projection"] == projection) & (counts["rows"] == kind)].sort_values("low")
+    edges = np.append(part["low"].iloc[::_MERGED], part["high"].iloc[-1])
+    shares = part["count"].to_numpy().reshape(-1, _MERGED).sum(1) / part["count"].sum()
+    return shares / np.diff(edges), edges
+
+
+def two_modes(x: np.ndarray, modes_at: float) -> np.ndarray:
+    """Density of the law with two modes that a search wants."""
     width = np.sqrt(1 - modes_at**2)
     return (norm.pdf(x, modes_at, width) + norm.pdf(x, -modes_at, width)) / 2
 

@@ -194,8 +194,12 @@ def _check(path: Path, expected: pa.Schema = SCHEMA) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under another name, then rename it: a reader sees all of it or nothing."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # half a file, where the disk is full
+        raise

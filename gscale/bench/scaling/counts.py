@@ -204,13 +204,16 @@ def curves(table: pd.DataFrame) -> Iterator[Curve]:
     depths = table.groupby([*known, "cell_id"], dropna=False, sort=True)["n_layers"].max().reset_index()
     chosen = depths.sort_values("n_layers", kind="stable").drop_duplicates(known, keep="last").sort_index()
     ordered = table.sort_values("n_layers", kind="stable")
-    losses = dict(iter(ordered.groupby(["cell_id", "seed"])[["loss_test", "loss_train", "seconds"]]))
-    chosen["lowest"] = [losses[row.cell_id, row.seed]["loss_test"].min() for row in chosen.itertuples()]
+    # sweeps may share a cell, which then has the same id in each
+    parts = ordered.groupby(["sweep", "cell_id", "seed"])[["loss_test", "loss_train", "seconds"]]
+    losses = dict(iter(parts))
+    keys = zip(chosen["sweep"], chosen["cell_id"], chosen["seed"], strict=True)
+    chosen["lowest"] = [losses[key]["loss_test"].min() for key in keys]
     rivals = ["sweep", "dataset", "n_samples", "metric", "dim", "seed"]
     chosen["floor"] = chosen.groupby(rivals, dropna=False)["lowest"].transform("min")
     chosen.loc[chosen["metric"] == "kl", "floor"] = 0.0
     for row in chosen.to_dict("records"):
-        *found, seconds = losses[row["cell_id"], row["seed"]].to_numpy(float).T
+        *found, seconds = losses[row["sweep"], row["cell_id"], row["seed"]].to_numpy(float).T
         test, train = (loss - row["floor"] for loss in found)
         setting = {name: row[name] for name in SETTING}
         train = None if np.isnan(train).all() else train

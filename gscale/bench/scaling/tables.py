@@ -9,7 +9,7 @@ import pandas as pd
 
 from gscale.bench.scaling.counts import Curve, Tail, curves, target_named
 from gscale.bench.scaling.expected import known_slope
-from gscale.bench.scaling.laws import ScalingFit, fit_scaling
+from gscale.bench.scaling.laws import ScalingFit, fit_scaling, predict
 from gscale.bench.scaling.samples import Sample
 
 
@@ -34,6 +34,13 @@ class Slope:
     def sample(self) -> Sample:
         """The counts as they are fitted: a tail that is not seen is left out, not one that is slow."""
         return Sample.of(self.layers, None if self.target == "tail" else self.depths)
+
+    def fitted(self, span: np.ndarray) -> np.ndarray:
+        """Layers at the D of a span by the law that was found, else by the line."""
+        if self.fit.law is None:
+            return self.fit.intercept.value + self.fit.slope.value * span
+        told = ~np.isnan(self.sample.means)
+        return predict(self.fit.law, self.sample.dims[told], self.sample.means[told], span)
 
     @property
     def lacks(self) -> str:
@@ -71,6 +78,23 @@ def slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
 def missed_text(slope: Slope) -> str:
     """How many seeds did not reach the target, at each D where there are any."""
     return ", ".join(f"D={dim}: {n} of {len(slope.layers[dim])} seeds" for dim, n in slope.missed.items())
+
+
+def target_text(target: str) -> str:
+    """What a target counts, in words.
+
+    Examples
+    --------
+    >>> target_text("10")
+    'layers until 1/10 of the loss is left'
+    """
+    if target == "tail":
+        return "layers per e-fold, once the decay is geometric"
+    if target.endswith("nats"):
+        return f"layers to lower the loss by {target}"
+    if target.endswith("left"):
+        return f"layers until {target.removesuffix('left')} nats of the loss are left"
+    return f"layers until 1/{target} of the loss is left"
 
 
 def _usual_targets(curve: Curve) -> list[str]:
