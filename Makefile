@@ -8,7 +8,7 @@ RESULTS ?= results
 PROFILE ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test test-long check reference plot clean
+.PHONY: help install benchmark test test-long check docs reference plot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,13 @@ check: install ## Lint, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed-docs ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@touch $@
+
 reference: install ## Run the benchmark into results/reference and write its numbers and figures into the docs
 	$(MAKE) benchmark RESULTS=results/reference
 	mv results/reference/figures/*.png docs/
@@ -47,5 +54,5 @@ plot: install ## Draw the figures of the results at hand
 
 clean: ## Remove results that can be made again, caches and the virtual environment
 	find $(RESULTS) -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
