@@ -8,7 +8,7 @@ RESULTS ?= results
 PROFILE ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test test-long check baseline reference plot clean
+.PHONY: help install benchmark test test-long check docs baseline reference plot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,13 @@ check: install ## Lint, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed-docs ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@touch $@
+
 baseline: install ## Make the slopes of many seeds of the ci profile the baseline of gscale check; REASON="why"
 	$(BIN)/gscale run $(SWEEPS) --profile ci --seeds 40 --out $(RESULTS)/baseline
 	$(BIN)/gscale check $(RESULTS)/baseline --update --reason "$(REASON)"
@@ -51,5 +58,5 @@ plot: install ## Draw the figures of the results at hand
 
 clean: ## Remove results that can be made again, caches and the virtual environment
 	find $(RESULTS) -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,24 +1,33 @@
-"""Write what commands print into the pages that show it: between ``begin: COMMAND`` and ``end`` marks."""
+"""Write what commands print and what code says into the pages, between ``begin: …`` and ``end`` marks."""
 
 import contextlib
+import inspect
 import io
 import re
 import shlex
 from pathlib import Path
 
+import typer
+from typer.cli import get_docs_for_click
+
 from gscale import cli
+from gscale.bench import store
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"(<!-- begin: gscale (?P<arguments>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- begin: (?P<what>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+MEANING = re.compile(r'pa\.field\("(\w+)",.*?\),  # (.+)')
 
 
 def refreshed(page: str) -> str:
-    """A page with the output of its commands as it is now."""
+    """A page with its blocks as they are now."""
+    return BLOCK.sub(lambda found: f"{found[1]}{_written(found['what'])}{found[3]}", page)
 
-    def block(found: re.Match[str]) -> str:
-        return f"{found[1]}```\n{_output(shlex.split(found['arguments']))}```\n{found[3]}"
 
-    return BLOCK.sub(block, page)
+def _written(what: str) -> str:
+    first, *arguments = shlex.split(what)
+    if first == "gscale":
+        return f"```\n{_output(arguments)}```\n"
+    return _commands() if first == "commands" else _columns(first)
 
 
 def _output(arguments: list[str]) -> str:
@@ -29,6 +38,23 @@ def _output(arguments: list[str]) -> str:
             if ended.code:
                 raise RuntimeError(f"gscale {shlex.join(arguments)} ended with code {ended.code}") from None
     return output.getvalue()
+
+
+def _commands() -> str:
+    command = typer.main.get_command(cli.app)
+    text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="gscale")
+    return "\n" + text.split("\n", 2)[2].strip() + "\n\n"  # the page has its own title
+
+
+def _columns(schema: str) -> str:
+    """A table of a schema's columns in `gscale.bench.store`; their meaning is the comment beside them."""
+    text = inspect.getsource(store).split(f"\n{schema} = ")[1].split("metadata=")[0]
+    meaning = dict(MEANING.findall(text))
+    lines = ["| column | type | null | meaning |", "|---|---|---|---|"]
+    for column in getattr(store, schema):
+        null = "yes" if column.nullable else ""
+        lines.append(f"| `{column.name}` | {column.type} | {null} | {meaning[column.name]} |")
+    return "\n".join(["", *lines, "", ""])
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ ALLOWED = {
     "bench.gauges": {"gscale.bench.scaling", "gscale.bench.store"},
     "bench.baseline": FOUNDATION | {"gscale.bench.gauges", "gscale.bench.store"},
     "bench.gate": {"gscale.bench.baseline", "gscale.bench.gauges"},
-    "bench.verdicts": {"gscale.bench.gate", "gscale.bench.store"},
+    "bench.verdicts": FOUNDATION | {"gscale.bench.gate", "gscale.bench.store"},
     "bench.spurious": FOUNDATION | {"gscale.bench.distances", "gscale.bench.scaling", "gscale.bench.store"},
     "bench.turning": {"gscale.bench.store", "gscale.bench.scaling"},
     "bench.plot": FOUNDATION

@@ -79,7 +79,12 @@ def write(path: Path, found: Sequence[Gauge], reason: str, before: Baseline | No
     blocks = [_block(gauge, kept.get(gauge.name)) for gauge in found]
     listed = "".join(f"  {_quoted(one)},\n" for one in reasons)
     text = f"{_HEAD}\nreasons = [\n{listed}]\n\n" + "\n".join(blocks)
-    write_whole(path, text.encode())
+    try:
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; choose another file with --baseline"
+        ) from None
 
 
 def _block(gauge: Gauge, tolerance: dict[str, float] | None) -> str:

@@ -16,29 +16,29 @@ SCHEMA_VERSION = 1
 
 SCHEMA = pa.schema(
     [
-        pa.field("schema", pa.int32(), nullable=False),
-        pa.field("sweep", pa.string(), nullable=False),
-        pa.field("cell_id", pa.string(), nullable=False),
-        pa.field("seed", pa.int64(), nullable=False),
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("dim", pa.int64(), nullable=False),
-        pa.field("n_samples", pa.int64()),  # null: the population, infinitely many
-        pa.field("rotation", pa.string(), nullable=False),
-        pa.field("marginal", pa.string(), nullable=False),
-        pa.field("coupling", pa.string()),  # null: the layer is no coupling
-        pa.field("training", pa.string(), nullable=False),
-        pa.field("dtype", pa.string(), nullable=False),
-        pa.field("n_layers", pa.int64(), nullable=False),
+        pa.field("schema", pa.int32(), nullable=False),  # version of this list of columns
+        pa.field("sweep", pa.string(), nullable=False),  # name of the experiment
+        pa.field("cell_id", pa.string(), nullable=False),  # hash of the setting, and the name of the file
+        pa.field("seed", pa.int64(), nullable=False),  # of data and layers; one curve each
+        pa.field("dataset", pa.string(), nullable=False),  # as Python would write it, like all settings
+        pa.field("dim", pa.int64(), nullable=False),  # dimension D
+        pa.field("n_samples", pa.int64()),  # N rows fitted to; null: the population, infinitely many
+        pa.field("rotation", pa.string(), nullable=False),  # how a layer mixes coordinates
+        pa.field("marginal", pa.string(), nullable=False),  # how it makes each coordinate normal
+        pa.field("coupling", pa.string()),  # and conditions one half on the other; null: no coupling
+        pa.field("training", pa.string(), nullable=False),  # how layers are fitted
+        pa.field("dtype", pa.string(), nullable=False),  # float32; float64
+        pa.field("n_layers", pa.int64(), nullable=False),  # the loss is that with so many layers
         pa.field("metric", pa.string(), nullable=False),  # kl: floor 0; nll: floor unknown; w2: a distance
-        pa.field("loss_train", pa.float64()),  # nats; null for the population
-        pa.field("loss_test", pa.float64(), nullable=False),  # nats
+        pa.field("loss_train", pa.float64()),  # nats, on the rows fitted to; null for the population
+        pa.field("loss_test", pa.float64(), nullable=False),  # nats, on new rows
         pa.field("seconds", pa.float64(), nullable=False),  # to this depth, a seed's share of its batch
         pa.field("seconds_compile", pa.float64(), nullable=False),  # not part of seconds
-        pa.field("device", pa.string(), nullable=False),
-        pa.field("jax", pa.string(), nullable=False),
-        pa.field("gscale", pa.string(), nullable=False),
-        pa.field("commit", pa.string()),
-        pa.field("created", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("device", pa.string(), nullable=False),  # what it was computed on
+        pa.field("jax", pa.string(), nullable=False),  # version
+        pa.field("gscale", pa.string(), nullable=False),  # version
+        pa.field("commit", pa.string()),  # of the checkout, marked where files differ; null outside of one
+        pa.field("created", pa.timestamp("us", tz="UTC"), nullable=False),  # when the cell was finished
     ],
     metadata={"gscale_schema": str(SCHEMA_VERSION)},
 )
@@ -46,13 +46,13 @@ SCHEMA = pa.schema(
 # What does not fit one loss a row, beside the tables: how many rows fall where along a projection.
 HISTOGRAMS = pa.schema(
     [
-        pa.field("cell_id", pa.string(), nullable=False),
-        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("cell_id", pa.string(), nullable=False),  # as in the table
+        pa.field("seed", pa.int64(), nullable=False),  # as in the table
         pa.field("projection", pa.string(), nullable=False),  # random; furthest; bimodal
         pa.field("rows", pa.string(), nullable=False),  # searched; fresh
-        pa.field("low", pa.float64(), nullable=False),  # edges of the bin; the outer bins hold all beyond
-        pa.field("high", pa.float64(), nullable=False),
-        pa.field("count", pa.int64(), nullable=False),
+        pa.field("low", pa.float64(), nullable=False),  # of the bin; the outer ones hold all beyond
+        pa.field("high", pa.float64(), nullable=False),  # of the bin
+        pa.field("count", pa.int64(), nullable=False),  # rows in the bin
     ],
     metadata={"gscale_schema": str(SCHEMA_VERSION)},
 )

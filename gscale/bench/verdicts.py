@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from gscale.bench.gate import Verdict
 from gscale.bench.store import write_whole
+from gscale.errors import InputError
 
 _ROW = "  {:<6} {:<9} {:<9} {:<24} {:<9} {:<14} {}"
 
@@ -49,7 +50,10 @@ def write_junit(path: Path, verdicts: Sequence[Verdict]) -> None:
             ElementTree.SubElement(case, "failure", message=said).text = said
         elif verdict.ruling == "new":
             ElementTree.SubElement(case, "skipped", message="no baseline")
-    write_whole(path, ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
+    try:
+        write_whole(path, ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another file with --junit") from None
 
 
 def _cells(verdict: Verdict) -> list[str]:
