@@ -318,11 +318,11 @@ def test_empty_folders_are_told(tmp_path):
 
 def test_figures_are_drawn_for_every_kind_of_table(tmp_path):
     cells = [
-        *(exact(dim=dim, n_layers=20) for dim in (1, 2, 4)),
-        *(sampled(dim=dim, n_layers=20) for dim in (1, 2, 4)),
-        *(exact(dim=dim, n_layers=4, training=EndToEndScales()) for dim in (2, 4)),
-        *(exact(dim=dim, n_layers=4, training=Expected()) for dim in (2, 4)),
-        *(sampled(dataset=Patches(), dim=dim, layer=LayerSpec(Haar(), Quantiles(4))) for dim in (4, 9)),
+        *(exact(dim=dim, n_layers=20) for dim in (1, 4)),
+        *(sampled(dim=dim, n_layers=20) for dim in (1, 4)),
+        exact(dim=2, n_layers=4, training=EndToEndScales()),
+        exact(dim=2, n_layers=4, training=Expected()),
+        sampled(dataset=Patches(), dim=4, layer=LayerSpec(Haar(), Quantiles(4))),
     ]
     table = pd.concat([run_cell(cell, "some") for cell in cells])
     with warnings.catch_warnings():
@@ -333,7 +333,7 @@ def test_figures_are_drawn_for_every_kind_of_table(tmp_path):
     figure = draw_sweep(table, "title")
     gaussian_losses, gaussian_layers, _, _ = figure.axes
     # D = 1 has nothing to show of layers; curves: exact, train, test, and two of theory for each D
-    assert len(gaussian_losses.lines) >= 3 * 5
+    assert len(gaussian_losses.lines) >= 2 * 5
     assert "Theorem 1: (D + 1)/2" in gaussian_layers.get_legend_handles_labels()[1]
 
 

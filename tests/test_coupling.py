@@ -145,6 +145,7 @@ def test_bounds_hold_for_any_parameters():
     check()
 
 
+@pytest.mark.long
 def test_a_trained_coupling_reaches_the_conditional_entropy():
     x, fresh = banana(10_000, 0), banana(10_000, 1)
     entropy = HALF_LOG_2_PI + 0.5 - 1
@@ -156,6 +157,7 @@ def test_a_trained_coupling_reaches_the_conditional_entropy():
     assert -0.03 < conditional_nll(trained, fresh) - entropy < 0.06
 
 
+@pytest.mark.long
 def test_a_spline_takes_two_modes_apart_where_no_affine_map_can():
     x, fresh = two_modes(10_000, 0), two_modes(10_000, 1)
     entropy = math.log(2 * 0.2) + HALF_LOG_2_PI + 0.5

@@ -106,6 +106,7 @@ def test_trained_splines_keep_their_order():
     np.testing.assert_allclose(back, rows, atol=1e-3)
 
 
+@pytest.mark.long
 @pytest.mark.optimised
 def test_end_to_end_beats_layer_by_layer_from_the_same_start():
     """Scales between drawn rotations: one by one each layer sees only its own loss."""
@@ -175,6 +176,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.long
 def test_a_process_killed_in_the_act_goes_on(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT), tmp_path / "training.ckpt"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -60,7 +60,7 @@ def test_rates_near_the_identity(layer, rate):
     assert abs(factors.mean() - rate) < 4 * factors.mean(1).std() / len(keys) ** 0.5
 
 
-@pytest.mark.parametrize("dim", [4, 6])
+@pytest.mark.parametrize("dim", [4, pytest.param(6, marks=pytest.mark.long)])
 def test_theorem_1(dim):
     """No draw is exact a layer below the bound; one above it, all are."""
     with jax.enable_x64(True):
@@ -134,14 +134,11 @@ def test_what_cannot_be_whitened_is_told(covariance, message):
         whitening_couplings(covariance)
 
 
+@pytest.mark.long
 @pytest.mark.optimised
 @pytest.mark.parametrize(
     ("n", "dim"),
-    [
-        (2000, 200),
-        pytest.param(2000, 800, marks=pytest.mark.long),
-        pytest.param(4000, 1000, marks=pytest.mark.long),
-    ],
+    [(2000, 200), (2000, 800), (4000, 1000)],
 )
 def test_the_search_attains_the_spurious_distance(n, dim):
     """√(D/N) holds as D, N grow; here the optimum is above it by up to some percent."""

@@ -21,9 +21,10 @@ from gscale.theory import sampling_costs, spline_cost, turning_layer
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("n_bins", "n_samples", "n_columns"),
-    [pytest.param(16, 1_000, 600, marks=pytest.mark.long), (4, 3_000, 300)],
+    [(16, 1_000, 600), (4, 3_000, 300)],
 )
 def test_a_spline_costs_what_is_derived(n_bins, n_samples, n_columns):
     """Many columns of N(0, 1), each a fit of its own, beside a quadrature of their test losses."""

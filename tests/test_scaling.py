@@ -176,7 +176,7 @@ def cut(counts, depth):
     [
         (None, 400),
         (131, 200),  # half of the seeds at D = 256
-        (70, 60),  # all of them, and some at D = 128
+        pytest.param(70, 60, marks=pytest.mark.long),  # all of them, and some at D = 128
     ],
     ids=["all reach it", "half miss it at the largest D", "all miss it there"],
 )

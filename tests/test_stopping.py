@@ -40,6 +40,7 @@ def test_nothing_is_added_to_noise(rule):
     np.testing.assert_allclose(-jax.vmap(flow.log_prob)(x_test).mean(), losses.test[-1], atol=1e-4)
 
 
+@pytest.mark.long
 def test_structure_is_fitted_until_it_costs_more_than_it_gives():
     rows = LaplaceSources().sample(KEY, DIM, 2_000, 5_000, "float32")
     x, x_test = jnp.asarray(rows.train), jnp.asarray(rows.test)

@@ -30,8 +30,9 @@ def test_losses_are_those_of_the_covariances():
             covariance /= np.outer(scale, scale)
 
 
+@pytest.mark.long
 @pytest.mark.optimised
-@pytest.mark.parametrize("dim", [8, pytest.param(32, marks=pytest.mark.long)])
+@pytest.mark.parametrize("dim", [8, 32])
 def test_rate_near_the_identity(dim):
     """One layer multiplies the expected loss by D/(D+2), and by that to 60 decimals of the loss."""
     with jax.enable_x64(True):
