@@ -166,6 +166,11 @@ def test_the_command(tmp_path, gscale):
         ("[[gauge]]\nname = 'x'", "is no baseline"),
         ("reasons = []", "holds no baseline"),
         ("not toml", "is no baseline"),
+        (
+            "[[gauge]]\nname = 'x'\nalong = 'D'\ntolerance = { level = 1 }\nseconds = 1\n"
+            "numbers = [[4, 1, 1, 2], [8, 1, 1, 2]]",
+            "KeyError: 'slope'",
+        ),
     ],
 )
 def test_a_file_that_is_no_baseline_is_refused(tmp_path, content, message):

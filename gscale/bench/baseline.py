@@ -113,7 +113,8 @@ def _usual_tolerance(gauge: Gauge, rows: np.ndarray) -> dict[str, float]:
 
 def _entry(block: dict[str, Any]) -> Entry:
     at, means, scatter, n_seeds = np.array(block["numbers"], float).T
-    tolerance = {str(name): float(value) for name, value in block["tolerance"].items()}
+    needed = ("level", "slope") if len(at) > 1 else ("level",)
+    tolerance = {name: float(block["tolerance"][name]) for name in needed}
     return Entry(
         str(block["name"]),
         str(block["along"]),
