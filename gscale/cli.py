@@ -214,8 +214,6 @@ def _parse_dims(text: str | None, option: str = "--dims") -> tuple[int, ...] | N
             raise InputError(
                 f"{option} {text}: {part!r} is no integer; give dimensions such as 4,8,16"
             ) from None
-        if option == "--at" and dims[-1] < 1:
-            raise InputError(f"--at {text}: {dims[-1]} is no dimension; give 1 or more")
     return tuple(dims)
 
 

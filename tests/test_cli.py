@@ -49,9 +49,9 @@ def test_fit_predicts_at_other_dimensions(gscale):
     assert [line.split(":")[0].strip() for line in lines] == ["D = 6", "D = 16"] * 2
     assert lines[1].endswith("] (extrapolated) layers")
     assert not lines[0].endswith("(extrapolated) layers")
-    for wrong in ("x", "0"):
+    for wrong, said in (("x", "--at x: 'x' is no integer"), ("0", "dim is 0: a dimension is at least 1")):
         code, _, err = gscale("fit", "results", "--at", wrong)
-        assert (code, err.startswith(f"gscale: --at {wrong}: ")) == (2, True)
+        assert (code, err.startswith(f"gscale: {said}")) == (2, True)
 
 
 def test_fit_as_json(gscale):

@@ -84,7 +84,8 @@ ALLOWED = {
             *("counts", "estimates", "expected", "laws", "prediction", "samples", "tables", "turning"),
         )
     },
-    "bench.compare": {"gscale.bench.store", "gscale.bench.scaling"},
+    "bench.style": set(),
+    "bench.compare": {f"gscale.bench.{name}" for name in ("scaling", "store", "style")},
     "bench.means": {"gscale.bench.scaling"},
     "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
     "bench.findings": FOUNDATION | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store")},
@@ -92,13 +93,14 @@ ALLOWED = {
     "bench.baseline": FOUNDATION | {"gscale.bench.gauges", "gscale.bench.store"},
     "bench.gate": {"gscale.bench.baseline", "gscale.bench.gauges"},
     "bench.verdicts": FOUNDATION | {"gscale.bench.gate", "gscale.bench.store"},
-    "bench.spurious": FOUNDATION | {"gscale.bench.distances", "gscale.bench.scaling", "gscale.bench.store"},
-    "bench.turning": {"gscale.bench.store", "gscale.bench.scaling"},
+    "bench.spurious": FOUNDATION
+    | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store", "style")},
+    "bench.turning": {f"gscale.bench.{name}" for name in ("scaling", "store", "style")},
     "bench.plot": FOUNDATION
     | {"gscale.theory.rates"}
     | {
         f"gscale.bench.{name}"
-        for name in ("compare", "distances", "means", "scaling", "spurious", "store", "turning")
+        for name in ("compare", "distances", "means", "scaling", "spurious", "store", "style", "turning")
     },
     "bench.report.figure": set(),
     "bench.report.losses": REPORT | {f"gscale.bench.{name}" for name in ("compare", "findings", "means")},
@@ -152,6 +154,7 @@ def test_what_reads_tables_never_touches_jax():
         bench / "gate.py",
         bench / "verdicts.py",
         bench / "means.py",
+        bench / "style.py",
         bench / "spurious.py",
         bench / "plot.py",
         bench / "turning.py",

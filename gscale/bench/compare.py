@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -15,6 +14,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from gscale.bench.scaling import Curve, Estimate, crossing, curves, half_width
 from gscale.bench.store import short
+from gscale.bench.style import styled
 
 _TARGET = math.e
 _EXACT_TARGET = 1e-6  # nats left, where there is no sampling noise
@@ -45,11 +45,7 @@ def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
             zip(names, sns.color_palette("colorblind", len(names)), strict=True)
         )
     }
-    with (
-        sns.axes_style("whitegrid"),
-        sns.plotting_context("notebook"),
-        mpl.rc_context({"svg.hashsalt": "gscale"}),
-    ):
+    with styled():
         figure = Figure(figsize=(16, 4.6 * len(datasets) + 1.4), layout="constrained")
         panels = figure.subplots(len(datasets), 3, squeeze=False)
         for row, dataset in zip(panels, datasets, strict=True):

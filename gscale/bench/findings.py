@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gscale.bench.distances import Reached, mean_of, reached
-from gscale.bench.scaling import Slope, Turn, half_width, missed_text, predict_layers, slopes, turns
+from gscale.bench.scaling import Slope, Turn, half_width, predict_layers, remarks, slopes, turns
 from gscale.bench.store import short
 from gscale.errors import InputError
 
@@ -51,8 +51,10 @@ def find(
     Raises
     ------
     InputError
-        If a target is unknown, or no setting has that in its line.
+        If a target is unknown, a D below 1, or no setting has that in its line.
     """
+    if min(at, default=1) < 1:
+        raise InputError(f"dim is {min(at)}: a dimension is at least 1")
     turned = turns(table)
     about_rows = {turn.setting["sweep"] for turn in turned}
     # a sweep that is about N may have a single D
@@ -63,7 +65,7 @@ def find(
         [one for one in reached(table) if only in distance_heading(one)],
         at,
     )
-    if only and not any(found[:3]):
+    if only and not (found.slopes or found.turns or found.distances):
         raise InputError(f"--only {only}: no setting has this in its line; see gscale fit without it")
     return found
 
@@ -77,7 +79,7 @@ def _slope_lines(found: list[Slope], at: Sequence[int]) -> Iterator[str]:
         if heading != (heading := slope_heading(slope)):
             yield heading
         theory = "" if slope.theory is None else f"{slope.theory:.{3 if slope.theory > 0.01 else 5}f}"
-        fit, last = slope.fit, "; ".join(filter(None, [slope.lacks, missed_text(slope)]))
+        fit, last = slope.fit, remarks(slope)
         numbers = [str(one) if math.isfinite(one.value) else "" for one in (fit.slope, fit.exponent)]
         yield _SLOPE.format(slope.target, *numbers, fit.law or "", theory, last).rstrip()
         if math.isfinite(fit.slope.value):

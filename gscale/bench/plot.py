@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -29,6 +28,7 @@ from gscale.bench.scaling import (
 )
 from gscale.bench.spurious import draw_spurious
 from gscale.bench.store import no_histograms, short
+from gscale.bench.style import styled
 from gscale.bench.turning import draw_turning
 from gscale.errors import InputError
 from gscale.theory.rates import layers_per_efold
@@ -81,11 +81,7 @@ def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
     Curves without sampling noise are in every row of their data and layer.
     """
     groups = [part for group in table.groupby(_ROW, dropna=False) for part in _by_n_samples(*group)]
-    with (
-        sns.axes_style("whitegrid"),
-        sns.plotting_context("notebook"),
-        mpl.rc_context({"svg.hashsalt": "gscale"}),
-    ):
+    with styled():
         figure = Figure(figsize=(14, 5 * len(groups) + 0.5), layout="constrained")
         panels = figure.subplots(len(groups), 2, squeeze=False)
         for (left, right), ((dataset, *parts), words, rows) in zip(panels, groups, strict=True):

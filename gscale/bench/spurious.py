@@ -3,7 +3,6 @@
 import math
 import re
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -15,6 +14,7 @@ from scipy.stats import norm
 from gscale.bench.distances import Reached, mean_of, reached
 from gscale.bench.scaling import Curve, curves, half_width
 from gscale.bench.store import short
+from gscale.bench.style import styled
 from gscale.errors import InputError
 
 PROJECTIONS = {
@@ -39,11 +39,7 @@ def draw_spurious(table: pd.DataFrame, title: str, histograms: pd.DataFrame) -> 
     """
     shown = shown_cell(table, histograms)
     found = [curve for curve in curves(table) if curve.excess_train is not None]
-    with (
-        sns.axes_style("whitegrid"),
-        sns.plotting_context("notebook"),
-        mpl.rc_context({"svg.hashsalt": "gscale"}),
-    ):
+    with styled():
         figure = Figure(figsize=(14, 5.5 if shown is None else 9.5), layout="constrained")
         grid = GridSpec(1 if shown is None else 2, 6, figure)
         if shown is not None:

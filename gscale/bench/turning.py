@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -12,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from gscale.bench.scaling import Curve, Turn, half_width, turns
 from gscale.bench.store import short
+from gscale.bench.style import styled
 
 _INTERVALS = 8  # error bars on a curve
 _SHOWN = 0.3  # of the lowest mean test loss
@@ -27,11 +27,7 @@ def draw_turning(table: pd.DataFrame, title: str) -> Figure:
     rows: dict[str, list[Turn]] = {}
     for turn in turns(table):
         rows.setdefault(_name(turn), []).append(turn)
-    with (
-        sns.axes_style("whitegrid"),
-        sns.plotting_context("notebook"),
-        mpl.rc_context({"svg.hashsalt": "gscale"}),
-    ):
+    with styled():
         figure = Figure(figsize=(14, 5 * len(rows) + 0.5), layout="constrained")
         panels = figure.subplots(len(rows), 2, squeeze=False)
         for (left, right), (name, found) in zip(panels, rows.items(), strict=True):

@@ -18,15 +18,16 @@ _NOT_REACHED = "x-thin-open"
 _FAR = 4  # a crossing this many times beyond the D at hand is told and not drawn
 
 
-def layers_by_dim(title: str, found: list[Slope], drawn: list[Curve]) -> Figure:
+def layers_by_dim(title: str, found: list[Slope]) -> Figure:
     """Layers to each target against D, with the law through them, theory, and seeds that missed it."""
     series: list[Series] = []
     for i, slope in enumerate(found):
         series += _counts(slope, category(i), _SYMBOLS[i % len(_SYMBOLS)])
-        series += _not_reached(slope, drawn, category(i))
+        series += _not_reached(slope, category(i))
     series += _theory(found)
     note = (
-        "Means over the seeds that reached the target, with 95 % intervals, and the line or law through them."
+        "Means over seeds, with 95 % intervals, and the line or law through them; a seed that missed the "
+        "target counts as one that needs more."
     )
     if any(slope.missed for slope in found):
         note += " Crosses stand at the depth at which seeds ended that did not reach it."
@@ -75,19 +76,14 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]"
 
 
-def _not_reached(slope: Slope, drawn: list[Curve], colour: str) -> list[Series]:
+def _not_reached(slope: Slope, colour: str) -> list[Series]:
     if not slope.missed:
         return []
     dims = np.array(list(slope.missed), float)
     notes = [f"not reached: {n} of {seeds_text(len(slope.layers[dim]))}" for dim, n in slope.missed.items()]
-    ends = np.array([depth_at(slope, dim, drawn) for dim in slope.missed], float)
+    ends = np.array([slope.depths[dim].max() for dim in slope.missed], float)
     name = f"not reached: {target_text(slope.target)}"
     return [Series(name, dims, ends, None, colour, "markers", symbol=_NOT_REACHED, notes=notes)]
-
-
-def depth_at(slope: Slope, dim: int, drawn: list[Curve]) -> int:
-    """How many layers the curves of a slope go to at one D."""
-    return max(len(c.excess) - 1 for c in drawn if c.dim == dim and str(c.setting) == str(slope.setting))
 
 
 def _theory(found: list[Slope]) -> list[Series]:

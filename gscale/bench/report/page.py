@@ -94,7 +94,7 @@ def _sections(results: Results, about: Mapping[str, str]) -> list[Section]:
             Section("runs", "What was run, and where", _RUNS + tables.runs(results.table)),
             *_answers(found, drawn),
             *_sweeps(results, found, drawn, about),
-            Section("missed", "Targets not reached", _missed(found, drawn)),
+            Section("missed", "Targets not reached", _missed(found)),
             Section("failed", "Cells that failed", _failed(results.failures)),
         )
         if section.body
@@ -139,9 +139,9 @@ def _answers(found: Findings, drawn: list[Curve]) -> Iterator[Section]:
     yield Section("distances", "Distances of projections", distances)
 
 
-def _missed(found: Findings, drawn: list[Curve]) -> str:
+def _missed(found: Findings) -> str:
     missed = [slope for slope in found.slopes if slope.missed]
-    return _MISSED + tables.censored(missed, drawn) if missed else _NONE_MISSED
+    return _MISSED + tables.censored(missed) if missed else _NONE_MISSED
 
 
 def _failed(records: list[dict[str, str]]) -> str:
@@ -209,7 +209,7 @@ def _of_dims(found: Findings, drawn: list[Curve], most: int) -> Iterator[Figure]
         settings = {str(curve.setting) for curve in group}
         steep = [slope for slope in found.slopes if str(slope.setting) in settings]
         if any(len(slope.layers) > 1 for slope in steep):
-            yield layers_by_dim(title, steep, group)
+            yield layers_by_dim(title, steep)
 
 
 def _figure(figure: Figure, name: str) -> str:

@@ -10,8 +10,8 @@ import pandas as pd
 from gscale.bench.compare import crossings, measures, name_of
 from gscale.bench.distances import Reached, mean_of
 from gscale.bench.findings import distance_heading, mean_text, slope_heading, turn_heading
-from gscale.bench.report.layers import depth_at, estimate_text, within
-from gscale.bench.scaling import Curve, Slope, Turn, missed_text
+from gscale.bench.report.layers import estimate_text, within
+from gscale.bench.scaling import Curve, Slope, Turn, remarks
 from gscale.bench.store import short
 
 Row = Sequence[str]
@@ -73,25 +73,26 @@ def _slope(slope: Slope) -> Row:
     fit = slope.fit
     theory = "" if slope.theory is None else f"{slope.theory:.{3 if slope.theory > 0.01 else 5}f}"
     intervals = estimate_text(fit.slope), estimate_text(fit.exponent)
-    return [slope.target, *intervals, fit.law or "", theory, missed_text(slope)]
+    return [slope.target, *intervals, fit.law or "", theory, remarks(slope)]
 
 
-def censored(found: list[Slope], drawn: list[Curve]) -> str:
+def censored(found: list[Slope]) -> str:
     """The seeds that did not reach a target, at each D."""
     header = "target|D|not reached by|within layers"
     rows = [
         (
             slope_heading(slope),
-            (slope.target, str(dim), f"{n} of {len(slope.layers[dim])} seeds", _depth(slope, dim, drawn)),
+            (
+                slope.target,
+                str(dim),
+                f"{n} of {len(slope.layers[dim])} seeds",
+                f"{slope.depths[dim].max():.0f}",
+            ),
         )
         for slope in found
         for dim, n in slope.missed.items()
     ]
     return _table(header.split("|"), _under_headings(rows))
-
-
-def _depth(slope: Slope, dim: int, drawn: list[Curve]) -> str:
-    return str(depth_at(slope, dim, drawn))
 
 
 def crossing(drawn: list[Curve]) -> str:

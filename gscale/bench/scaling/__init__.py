@@ -22,7 +22,7 @@ from gscale.bench.scaling.laws import (
 )
 from gscale.bench.scaling.prediction import Prediction, predict_layers
 from gscale.bench.scaling.samples import Sample
-from gscale.bench.scaling.tables import Slope, missed_text, slopes, target_text
+from gscale.bench.scaling.tables import Slope, missed_text, remarks, slopes, target_text
 from gscale.bench.scaling.turning import Turn, turns, varies_rows
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "predict",
     "predict_layers",
     "rate_of",
+    "remarks",
     "slopes",
     "tail_rate",
     "target_named",

@@ -75,6 +75,11 @@ def slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
     ]
 
 
+def remarks(slope: Slope) -> str:
+    """What is missing for a slope, and how many seeds did not reach the target."""
+    return "; ".join(filter(None, [slope.lacks, missed_text(slope)]))
+
+
 def missed_text(slope: Slope) -> str:
     """How many seeds did not reach the target, at each D where there are any."""
     return ", ".join(f"D={dim}: {n} of {len(slope.layers[dim])} seeds" for dim, n in slope.missed.items())
