@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "gscale"
 # What each room may import of the package.
 FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
-DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "cuts", "gaussian", "images", "own", "toys")}
+TOYS = ("bananas", "plane", "radial", "toys")
+DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "cuts", "gaussian", "images", "own", *TOYS)}
 THEORY = ("finite", "gain", "population", "rates", "scales", "spurious", "whitening")
 REPORT = {f"gscale.bench.{name}" for name in ("report.figure", "scaling", "store")}
 ALLOWED = {
@@ -41,6 +42,10 @@ ALLOWED = {
     "data.source": FOUNDATION,
     "data.gaussian": MODEL | {"gscale.data.source"},
     "data.cuts": set(),
+    "data.exact": {"gscale.data.source"},
+    "data.bananas": MODEL | {"gscale.data.exact"},
+    "data.radial": FOUNDATION | {"gscale.data.exact"},
+    "data.plane": FOUNDATION | {"gscale.data.exact", "gscale.data.source"},
     "data.idx": FOUNDATION,
     "data.reading": FOUNDATION | {"gscale.data.idx"},
     "data.rows": FOUNDATION,

@@ -1,5 +1,6 @@
 """Sources of data cut to a dimension."""
 
+from gscale.data.bananas import Banana, BananaTree
 from gscale.data.cuts import Area, RandomColumns
 from gscale.data.gaussian import (
     AR1,
@@ -13,12 +14,17 @@ from gscale.data.gaussian import (
 )
 from gscale.data.images import Digits, Patches
 from gscale.data.own import OwnImages, OwnTable, own_file
+from gscale.data.plane import Checkerboard, Rings
+from gscale.data.radial import Shell, StudentT
 from gscale.data.source import Rows, Source, check_dim, check_rows
 from gscale.data.toys import GaussianMixture, LaplaceSources
 
 __all__ = [
     "AR1",
     "Area",
+    "Banana",
+    "BananaTree",
+    "Checkerboard",
     "Covariance",
     "Digits",
     "Equicorrelated",
@@ -31,9 +37,12 @@ __all__ = [
     "Patches",
     "PowerLaw",
     "RandomColumns",
+    "Rings",
     "Rows",
+    "Shell",
     "Source",
     "Spiked",
+    "StudentT",
     "Wishart",
     "check_dim",
     "check_rows",

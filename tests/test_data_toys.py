@@ -1,0 +1,141 @@
+"""Toys: the density they report is the one they are drawn from, by quadrature, sampling and other code."""
+
+from functools import cache
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from gscale import Gaussian, GaussianMixture, InputError, LaplaceSources
+from gscale.data import Banana, BananaTree, Checkerboard, Rings, Shell, StudentT
+
+KEY = jax.random.key(0)
+ANY = [Banana(), BananaTree(), StudentT(), Shell(0.3), GaussianMixture(3), LaplaceSources(), Gaussian()]
+PLANE = [Checkerboard(), Rings()]
+
+
+@cache
+def drawn(source, dim, n=100_000):
+    with jax.enable_x64(True):
+        rows = source.sample(KEY, dim, n, 200, "float64")
+    return np.asarray(rows.train), np.asarray(rows.log_prob_train)
+
+
+@pytest.mark.parametrize("source", [*ANY, *PLANE], ids=repr)
+def test_densities_agree_with_counts_in_boxes_of_the_plane(source):
+    """Quadrature: the mass of a box is its share of rows, and the mean of 1/p over its rows, its area.
+
+    E[1(x in box)/p(x)] is the area of the part of the box where p > 0, whatever p: a wrong density or a
+    wrong normalisation shows in it.
+    """
+    x, log_prob = drawn(source, 2)
+    likely = x[np.argsort(log_prob)[-len(x) // 10]]
+    low, high = likely - 0.15 * x.std(0), likely + 0.15 * x.std(0)
+    if isinstance(source, Checkerboard):
+        low, high = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
+    inside = ((x > low) & (x < high)).all(1)
+    weights = np.where(inside, np.exp(-log_prob), 0)
+    area = np.prod(high - low) * (0.5 if isinstance(source, Checkerboard) else 1)
+    assert abs(weights.mean() - area) < 5 * weights.std() / len(x) ** 0.5
+    assert weights.std() / len(x) ** 0.5 < 0.06 * area  # the test has power
+
+
+@pytest.mark.parametrize("source", ANY, ids=repr)
+def test_densities_are_normalised_in_8_dimensions(source):
+    """Monte Carlo: E[q/p] is 1 for any normalised q that p covers, here a narrow normal around one row."""
+    x, log_prob = drawn(source, 8)
+    centre = np.median(x, 0) if not isinstance(source, Shell | GaussianMixture) else x[0]
+    near = np.argsort(((x - centre) ** 2).sum(1))[:2000]
+    q = stats.multivariate_normal(x[near].mean(0), np.cov(x[near].T) * 0.7)
+    ratio = np.exp(q.logpdf(x) - log_prob)
+    error = ratio.std() / len(x) ** 0.5
+    assert error < 0.1
+    assert abs(ratio.mean() - 1) < 5 * error
+
+
+def test_student_t_is_that_of_scipy():
+    x, log_prob = drawn(StudentT(), 8)
+    truth = stats.multivariate_t(np.zeros(8), np.eye(8), df=4.0).logpdf(x)
+    np.testing.assert_allclose(log_prob, truth, rtol=1e-9)
+
+
+@pytest.mark.parametrize("source", [Banana(0.5), BananaTree(0.8, 0.3)])
+@pytest.mark.parametrize("dim", [1, 6])
+def test_bananas_have_the_density_of_their_map(source, dim):
+    """Change of variables, with the Jacobian by central differences."""
+    with jax.enable_x64(True):
+        z = np.asarray(jax.random.normal(jax.random.split(KEY)[0], (3, dim), "float64"))
+        rows = source.sample(KEY, dim, 3, 2, "float64")
+
+    def bend(z):
+        x = [z[0]]
+        for i in range(1, dim):
+            if isinstance(source, Banana):
+                x.append(source.bend * (z[0] ** 2 - 1) / 2**0.5 + (1 - source.bend**2) ** 0.5 * z[i])
+            else:
+                parent = x[(i - 1) // 2]
+                x.append(source.bend * ((1 + parent**2) ** 0.5 - 1) + source.width * z[i])
+        return np.stack(x)
+
+    for point, x, log_prob in zip(z, rows.train, rows.log_prob_train, strict=True):
+        np.testing.assert_allclose(x, bend(point), rtol=1e-12)
+        jacobian = (
+            np.stack([bend(point + step) - bend(point - step) for step in 1e-5 * np.eye(dim)], 1) / 2e-5
+        )
+        expected = stats.norm.logpdf(point).sum() - np.linalg.slogdet(jacobian)[1]
+        np.testing.assert_allclose(log_prob, expected, rtol=1e-7)  # differences are right to 1e-10
+
+
+def test_banana_has_unit_variances():
+    x, _ = drawn(Banana(), 8)
+    # the fourth moment of a bent coordinate is at most 15: a variance's standard error is √(14/N) = 0.012
+    np.testing.assert_allclose(x.var(0), 1, atol=0.05)
+    np.testing.assert_allclose(x.mean(0), 0, atol=0.015)
+
+
+def test_shell_has_its_radius():
+    x, _ = drawn(Shell(0.3), 8)
+    radius = np.sqrt((x**2).sum(1) / 8)
+    assert (
+        stats.kstest((radius - 1) / 0.3, "norm").pvalue
+        > 1e-3  # what is cut off, at −3.3, is a tenth of the step
+    )  # cut off at −3.3: 5e-4 off, 0.1 of a step of N rows
+    of_one = stats.beta(3.5, 3.5, -1, 2)  # a coordinate of a uniform direction, (D−1)/2 twice
+    assert stats.kstest(x[:, 0] / radius / 8**0.5, of_one.cdf).pvalue > 1e-3
+
+
+def test_checkerboard_is_black_where_it_is():
+    x, _ = drawn(Checkerboard(), 2)
+    row, column = np.floor(x.T + 2).astype(int)
+    counts = np.zeros((4, 4))
+    np.add.at(counts, (row, column), 1)
+    assert (counts[np.indices((4, 4)).sum(0) % 2 == 1] == 0).all()
+    assert stats.chisquare(counts[counts > 0]).pvalue > 1e-3
+    assert (counts > 0).sum() == 8
+
+
+@pytest.mark.parametrize("source", [BananaTree(), Shell()], ids=repr)
+def test_large_dimensions_stay_finite_in_float32(source):
+    rows = source.sample(KEY, 784, 100, 50, "float32")
+    assert all(np.isfinite(part).all() for part in rows)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Banana(1.0), r"bend is 1.0: it lies in \[0, 1\)"),
+        (lambda: BananaTree(1.1), r"bend is 1.1: it lies in \[0, 1\]"),
+        (lambda: BananaTree(width=0.0), r"width is 0.0"),
+        (lambda: StudentT(0.0), r"freedom is 0.0"),
+        (lambda: Shell(0.0), r"width is 0.0"),
+        (lambda: Checkerboard(0), r"half is 0"),
+        (lambda: Rings(0), r"n_rings is 0"),
+        (lambda: Rings(1, -1.0), r"width is -1.0"),
+        (lambda: Rings().check(1, 10, 10), r"dim is 1: Rings\(.*\) lies in the plane, D = 2"),
+        (lambda: Checkerboard().check(3, 10, 10), r"dim is 3: the largest of Checkerboard\(half=2\) is 2"),
+    ],
+)
+def test_impossible_toys_are_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
