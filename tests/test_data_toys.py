@@ -97,10 +97,8 @@ def test_banana_has_unit_variances():
 def test_shell_has_its_radius():
     x, _ = drawn(Shell(0.3), 8)
     radius = np.sqrt((x**2).sum(1) / 8)
-    assert (
-        stats.kstest((radius - 1) / 0.3, "norm").pvalue
-        > 1e-3  # what is cut off, at −3.3, is a tenth of the step
-    )  # cut off at −3.3: 5e-4 off, 0.1 of a step of N rows
+    # what is cut off, at −3.3, is a tenth of a step of N rows
+    assert stats.kstest((radius - 1) / 0.3, "norm").pvalue > 1e-3
     of_one = stats.beta(3.5, 3.5, -1, 2)  # a coordinate of a uniform direction, (D−1)/2 twice
     assert stats.kstest(x[:, 0] / radius / 8**0.5, of_one.cdf).pvalue > 1e-3
 

@@ -11,7 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "gscale"
 FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
 TOYS = ("bananas", "plane", "radial", "toys")
-DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "cuts", "gaussian", "images", "own", *TOYS)}
+DATA = MODEL | {
+    f"gscale.data.{name}" for name in ("source", "cuts", "gaussian", "images", "own", "shipped", *TOYS)
+}
 THEORY = ("finite", "gain", "population", "rates", "scales", "spurious", "whitening")
 REPORT = {f"gscale.bench.{name}" for name in ("report.figure", "scaling", "store")}
 ALLOWED = {
@@ -41,7 +43,7 @@ ALLOWED = {
     "theory": {f"gscale.theory.{name}" for name in THEORY},
     "data.source": FOUNDATION,
     "data.gaussian": MODEL | {"gscale.data.source"},
-    "data.cuts": set(),
+    "data.cuts": FOUNDATION,
     "data.exact": {"gscale.data.source"},
     "data.bananas": MODEL | {"gscale.data.exact"},
     "data.radial": FOUNDATION | {"gscale.data.exact"},
@@ -51,8 +53,8 @@ ALLOWED = {
     "data.rows": FOUNDATION,
     "data.tables": {f"gscale.data.{name}" for name in ("cuts", "rows", "source")},
     "data.images": FOUNDATION | {"gscale.data.cuts", "gscale.data.source"},
-    "data.own": FOUNDATION
-    | {f"gscale.data.{name}" for name in ("cuts", "reading", "rows", "source", "tables")},
+    "data.own": FOUNDATION | {f"gscale.data.{name}" for name in ("cuts", "reading", "rows", "tables")},
+    "data.shipped": {f"gscale.data.{name}" for name in ("cuts", "rows", "tables")},
     "data.toys": MODEL | {"gscale.data.source"},
     "data": DATA,
     "flow": MODEL | {"gscale.rotations", "gscale.marginals", "gscale.data"},

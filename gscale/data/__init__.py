@@ -1,7 +1,7 @@
 """Sources of data cut to a dimension."""
 
 from gscale.data.bananas import Banana, BananaTree
-from gscale.data.cuts import Area, RandomColumns
+from gscale.data.cuts import Area, Crop, PrincipalAxes, RandomColumns
 from gscale.data.gaussian import (
     AR1,
     Covariance,
@@ -16,6 +16,7 @@ from gscale.data.images import Digits, Patches
 from gscale.data.own import OwnImages, OwnTable, own_file
 from gscale.data.plane import Checkerboard, Rings
 from gscale.data.radial import Shell, StudentT
+from gscale.data.shipped import BreastCancer, Diabetes, Wine
 from gscale.data.source import Rows, Source, check_dim, check_rows
 from gscale.data.toys import GaussianMixture, LaplaceSources
 
@@ -24,8 +25,11 @@ __all__ = [
     "Area",
     "Banana",
     "BananaTree",
+    "BreastCancer",
     "Checkerboard",
     "Covariance",
+    "Crop",
+    "Diabetes",
     "Digits",
     "Equicorrelated",
     "Gaussian",
@@ -36,6 +40,7 @@ __all__ = [
     "OwnTable",
     "Patches",
     "PowerLaw",
+    "PrincipalAxes",
     "RandomColumns",
     "Rings",
     "Rows",
@@ -43,6 +48,7 @@ __all__ = [
     "Source",
     "Spiked",
     "StudentT",
+    "Wine",
     "Wishart",
     "check_dim",
     "check_rows",

@@ -5,23 +5,21 @@ import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from jax import Array
-from jax.typing import DTypeLike
 
-from gscale.data.cuts import Area, RandomColumns
+from gscale.data.cuts import Area, ImageCut, RandomColumns, TableCut
 from gscale.data.reading import read
 from gscale.data.rows import Pool, look_through
-from gscale.data.source import Rows, Source, check_available, check_dim, check_square
-from gscale.data.tables import draw_columns, draw_images
+from gscale.data.tables import FromImages, FromTable, Size
 from gscale.errors import InputError
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
-class OwnTable:
+class OwnTable(FromTable):
     """A table in a file: rows of numbers. Made by `own_file`; its name and digest are its identity."""
 
     name: str
@@ -29,26 +27,21 @@ class OwnTable:
     path: Path = field(repr=False, compare=False)
     columns: tuple[str, ...] | None = field(default=None, repr=False)
     encode: bool = field(default=False, repr=False)
-    cut: RandomColumns = field(default_factory=RandomColumns)
+    cut: TableCut = field(default_factory=RandomColumns)
 
     @property
-    def max_dim(self) -> int:
-        return len(self._held.used)
+    def size(self) -> Size:
+        held = self._held
+        return Size(len(held.pool.train), len(held.pool.test), held.pool.low.size - len(held.dropped))
+
+    @property
+    def pool(self) -> Pool:
+        return self._held.pool
 
     @property
     def dropped(self) -> tuple[str, ...]:
         """Names of the columns left out because they are constant."""
         return self._held.dropped
-
-    def check(self, dim: int, n_train: int, n_test: int) -> None:
-        check_dim(self, dim)
-        pool = self._held.pool
-        check_available(self, dim, n_train, n_test, len(pool.train), len(pool.test))
-
-    def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
-        self.check(dim, n_train, n_test)
-        held = self._held
-        return draw_columns(key, held.pool, held.used, self.cut, dim, n_train, n_test, dtype)
 
     @property
     def _held(self) -> "_Table":
@@ -56,38 +49,33 @@ class OwnTable:
 
 
 @dataclass(frozen=True)
-class OwnImages:
+class OwnImages(FromImages):
     """Square images in a file, D = k² pixels. Made by `own_file`; its name and digest are its identity."""
 
     name: str
     digest: str
     path: Path = field(repr=False, compare=False)
-    cut: Area = field(default_factory=Area)
+    cut: ImageCut = field(default_factory=Area)
 
     @property
-    def max_dim(self) -> int:
-        return self._pool.values.shape[1] ** 2
-
-    def check(self, dim: int, n_train: int, n_test: int) -> None:
-        check_square(self, dim)
-        check_available(self, dim, n_train, n_test, len(self._pool.train), len(self._pool.test))
-
-    def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
-        self.check(dim, n_train, n_test)
-        return draw_images(key, self._pool, self.cut, check_square(self, dim), n_train, n_test, dtype)
+    def size(self) -> Size:
+        return Size(len(self.pool.train), len(self.pool.test), self.pool.values.shape[1])
 
     @property
-    def _pool(self) -> Pool:
+    def pool(self) -> Pool:
         return _images(self.path, self.digest)
 
 
-def own_file(path: Path | str, columns: tuple[str, ...] | None = None, encode: bool = False) -> Source:
+def own_file(
+    path: Path | str, columns: tuple[str, ...] | None = None, encode: bool = False
+) -> OwnTable | OwnImages:
     r"""A source of the rows in a .csv, .parquet, .npy, .npz, .idx or .idx.gz file, looked through at once.
 
     Arrays (N, k, k), with one or three colours behind or not, and arrays of bytes (N, k²), k ≥ 4, are
     images, averaged down to D pixels. All else is a table, cut to D of its columns, drawn anew for each seed;
     integers get uniform noise, and columns the mean 0 and variance 1 of the training rows. A fifth of the
     rows is for testing, always the same, and equal rows are on the same side.
+    ``dataclasses.replace(source, cut=Crop())`` or ``PrincipalAxes()`` cuts otherwise.
 
     Parameters
     ----------
@@ -151,10 +139,8 @@ def _digest(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
-@dataclass(frozen=True, eq=False)
-class _Table:
+class _Table(NamedTuple):
     pool: Pool
-    used: np.ndarray
     dropped: tuple[str, ...]
 
 
@@ -176,7 +162,7 @@ def _table(path: Path, digest: str, columns: tuple[str, ...] | None, encode: boo
     if not varies.any():
         raise InputError(f"{path.name} has no column that varies")
     dropped = tuple(name for name, kept in zip(names, varies, strict=True) if not kept)
-    return _Table(pool, np.flatnonzero(varies), dropped)
+    return _Table(pool, dropped)
 
 
 @lru_cache(maxsize=2)

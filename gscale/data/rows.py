@@ -16,33 +16,36 @@ _BLOCK = 2**24  # values looked at in one go: 128 MiB
 class Pool:
     """Rows (N, …), what their columns hold, and which of them are for testing.
 
-    ``low``, ``high`` and ``integer`` are (C,), of the rows as tables; ``held_out`` (N,). A row that comes
-    twice is on one side with its twin.
+    ``low``, ``high`` and ``integer`` are (C,), of the rows as tables; ``train`` and ``test`` indices of rows.
+    A row that comes twice is on one side with its twin.
     """
 
     values: np.ndarray
     low: np.ndarray
     high: np.ndarray
     integer: np.ndarray
-    held_out: np.ndarray
-
-    @property
-    def train(self) -> np.ndarray:
-        """Indices of the training rows."""
-        return np.flatnonzero(~self.held_out)
-
-    @property
-    def test(self) -> np.ndarray:
-        """Indices of the test rows."""
-        return np.flatnonzero(self.held_out)
+    train: np.ndarray
+    test: np.ndarray
 
     def draw(self, rng: np.random.Generator, n_train: int, n_test: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices of so many training rows and test rows, none twice."""
         return rng.choice(self.train, n_train, replace=False), rng.choice(self.test, n_test, replace=False)
 
 
-def look_through(values: np.ndarray, names: tuple[str, ...], name: str) -> Pool:
+def look_through(values: np.ndarray, names: tuple[str, ...], name: str, n_test: int | None = None) -> Pool:
     """Look at every value of rows (N, …) once.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        The rows, or images.
+    names : tuple of str
+        Of the columns, for errors; empty for images.
+    name : str
+        Of the data set, for errors.
+    n_test : int, optional
+        The last so many rows are for testing, as published, and training rows equal to one of them are
+        left out; where absent a fifth of the rows, by their content.
 
     Raises
     ------
@@ -59,12 +62,10 @@ def look_through(values: np.ndarray, names: tuple[str, ...], name: str) -> Pool:
         low, high = np.minimum(low, block.min(0)), np.maximum(high, block.max(0))
         integer = integer & (block == np.rint(block)).all(0)
         keys.append(_keys(block))
-    held_out = _held_out(np.concatenate(keys))
-    if held_out.sum() < 2:
-        raise InputError(
-            f"{name} has too few rows that differ: {held_out.sum()} of {len(values)} can be kept for testing"
-        )
-    return Pool(values, np.asarray(low), np.asarray(high), integer, held_out)
+    train, test = _split(np.concatenate(keys), n_test)
+    if len(test) < 2:
+        raise InputError(f"{name} has too few rows that differ: {len(test)} of {len(values)} can be held out")
+    return Pool(values, np.asarray(low), np.asarray(high), integer, train, test)
 
 
 def _blocks(values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -99,7 +100,16 @@ def _mixed(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-def _held_out(keys: np.ndarray) -> np.ndarray:
+def _split(keys: np.ndarray, n_test: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training rows and of the test rows."""
+    if n_test is None:
+        held_out = _lowest_fifth(keys)
+        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    train, test = keys[:-n_test], keys[-n_test:]
+    return np.flatnonzero(~np.isin(train, test)), np.arange(len(train), len(keys))
+
+
+def _lowest_fifth(keys: np.ndarray) -> np.ndarray:
     """A fifth of the rows: those whose keys are lowest, equal ones together."""
     _, group, sizes = np.unique(keys, return_inverse=True, return_counts=True)
     n_test = len(keys) // _EVERY

@@ -1,55 +1,102 @@
-"""Drawing from rows at hand: dequantised, standardised by the training rows, cut to D."""
+"""Sources of rows at hand: dequantised, standardised by the training rows, cut to D."""
+
+from typing import NamedTuple
 
 import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
-from gscale.data.cuts import Area, RandomColumns
+from gscale.data.cuts import ImageCut, TableCut
 from gscale.data.rows import Pool
-from gscale.data.source import Rows, generator
+from gscale.data.source import Rows, check_available, check_dim, check_square, generator
 
 
-def draw_columns(
-    key: Array,
-    pool: Pool,
-    used: np.ndarray,
-    cut: RandomColumns,
-    dim: int,
-    n_train: int,
-    n_test: int,
-    dtype: DTypeLike,
-) -> Rows:
-    """Rows of the columns ``used``, cut to D.
+class Size(NamedTuple):
+    """Rows for training and for testing, and the columns or the side of the images; known without a file."""
+
+    train: int
+    test: int
+    width: int
+
+
+class FromTable:
+    """A table cut to D.
 
     Uniform noise is added to columns of integers; each is then shifted and scaled by the mean and the
     standard deviation of the training rows drawn.
     """
-    rng = generator(key)
-    columns = used[cut.columns(rng, len(used), dim)]
-    train, test = (
-        _dequantised(rng, pool.values[index][:, columns].astype(float), pool.integer[columns])
-        for index in pool.draw(rng, n_train, n_test)
-    )
-    shift, scale = train.mean(0), train.std(0)
-    scale = np.where(scale > 0, scale, 1.0)  # refused by who looks at the rows, with its name
-    return Rows(((train - shift) / scale).astype(dtype), ((test - shift) / scale).astype(dtype))
+
+    cut: TableCut
+
+    @property
+    def size(self) -> Size:
+        raise NotImplementedError
+
+    @property
+    def pool(self) -> Pool:
+        """The rows, read where they are not yet."""
+        raise NotImplementedError
+
+    @property
+    def max_dim(self) -> int:
+        return self.size.width
+
+    def check(self, dim: int, n_train: int, n_test: int) -> None:
+        check_dim(self, dim)
+        check_available(self, dim, n_train, n_test, self.size.train, self.size.test)
+
+    def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
+        self.check(dim, n_train, n_test)
+        pool, rng = self.pool, generator(key)
+        check_available(self, dim, n_train, n_test, len(pool.train), len(pool.test))
+        used = np.flatnonzero(pool.low < pool.high)
+        columns = used[self.cut.columns(rng, len(used), dim)]
+        train, test = (
+            _dequantised(rng, pool.values[index][:, columns].astype(float), pool.integer[columns])
+            for index in pool.draw(rng, n_train, n_test)
+        )
+        shift, scale = train.mean(0), train.std(0)
+        scale = np.where(scale > 0, scale, 1.0)  # who gets the rows refuses them, and names the column
+        train, test = self.cut.project((train - shift) / scale, (test - shift) / scale, dim)
+        return Rows(train.astype(dtype), test.astype(dtype))
 
 
-def draw_images(
-    key: Array, pool: Pool, cut: Area, side: int, n_train: int, n_test: int, dtype: DTypeLike
-) -> Rows:
-    """Images (N, k, k) cut to side×side; values in (0, 1), integers with uniform noise before the cut."""
-    rng = generator(key)
-    integer = bool(pool.integer.all())
-    low, high = _range(pool)
+class FromImages:
+    """Square grey images cut to D = k² pixels; integers get uniform noise before, values lie in (0, 1)."""
 
-    def pixels(index: np.ndarray) -> np.ndarray:
-        chosen = pool.values[index].astype(float)
-        noisy = chosen + rng.random(chosen.shape) if integer else chosen
-        return cut.apply((noisy - low) / (high - low + integer), side).astype(dtype)
+    cut: ImageCut
 
-    train, test = pool.draw(rng, n_train, n_test)
-    return Rows(pixels(train), pixels(test))
+    @property
+    def size(self) -> Size:
+        raise NotImplementedError
+
+    @property
+    def pool(self) -> Pool:
+        """The images, read where they are not yet."""
+        raise NotImplementedError
+
+    @property
+    def max_dim(self) -> int:
+        return self.size.width**2
+
+    def check(self, dim: int, n_train: int, n_test: int) -> None:
+        check_square(self, dim)
+        check_available(self, dim, n_train, n_test, self.size.train, self.size.test)
+
+    def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
+        self.check(dim, n_train, n_test)
+        pool, rng, side = self.pool, generator(key), check_square(self, dim)
+        check_available(self, dim, n_train, n_test, len(pool.train), len(pool.test))
+        integer = bool(pool.integer.all())
+        low, high = _range(pool)
+
+        def pixels(index: np.ndarray) -> np.ndarray:
+            chosen = pool.values[index].astype(float)
+            noisy = chosen + rng.random(chosen.shape) if integer else chosen
+            return self.cut.apply((noisy - low) / (high - low + integer), side).astype(dtype)
+
+        train, test = pool.draw(rng, n_train, n_test)
+        return Rows(pixels(train), pixels(test))
 
 
 def _dequantised(rng: np.random.Generator, values: np.ndarray, integer: np.ndarray) -> np.ndarray:
