@@ -27,10 +27,12 @@ from gscale.bench.run import run_cell
 from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.bench.verdicts import lines as verdict_lines
 from gscale.bench.verdicts import write_junit
+from gscale.cli_data import app as data_app
 from gscale.errors import InputError
 from gscale.progress import timed_progress
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(data_app, name="data")
 console = Console(highlight=False)
 _CELLS = "{task.fields[cells]}/{task.fields[n_cells]} cells"
 

@@ -17,8 +17,8 @@ KEY = jax.random.key(0)
 @pytest.mark.parametrize("source", [BreastCancer(), Wine(), Diabetes()], ids=repr)
 def test_shipped_tables(source):
     size, pool = source.size, source.pool
-    assert (len(pool.train), len(pool.test), pool.values.shape[1]) == size
-    assert not set(map(tuple, pool.values[pool.train])) & set(map(tuple, pool.values[pool.test]))
+    assert (len(pool.train), len(pool.test), pool.rows.shape[1]) == size
+    assert not set(map(tuple, pool.rows[pool.train])) & set(map(tuple, pool.rows[pool.test]))
     rows = source.sample(KEY, size.width, size.train, size.test, "float64")
     np.testing.assert_allclose(rows.train.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(rows.train.std(0), 1, rtol=1e-12)

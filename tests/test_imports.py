@@ -12,8 +12,10 @@ FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
 TOYS = ("bananas", "plane", "radial", "toys")
 DATA = MODEL | {
-    f"gscale.data.{name}" for name in ("source", "cuts", "gaussian", "images", "own", "shipped", *TOYS)
+    f"gscale.data.{name}"
+    for name in ("source", "cuts", "fetched", "gaussian", "images", "own", "shipped", *TOYS)
 }
+FETCHED = {f"gscale.data.{name}" for name in ("card", "cuts", "fetched.archives", "fetched.base", "tables")}
 THEORY = ("finite", "gain", "population", "rates", "scales", "spurious", "whitening")
 REPORT = {f"gscale.bench.{name}" for name in ("report.figure", "scaling", "store")}
 ALLOWED = {
@@ -51,8 +53,20 @@ ALLOWED = {
     "data.idx": FOUNDATION,
     "data.reading": FOUNDATION | {"gscale.data.idx"},
     "data.rows": FOUNDATION,
-    "data.tables": {f"gscale.data.{name}" for name in ("cuts", "rows", "source")},
+    "data.tables": FOUNDATION | {f"gscale.data.{name}" for name in ("cuts", "rows", "source")},
     "data.images": FOUNDATION | {"gscale.data.cuts", "gscale.data.source"},
+    "data.card": set(),
+    "data.cache": FOUNDATION | {"gscale.data.card"},
+    "data.fetched.frames": FOUNDATION,
+    "data.fetched.archives": FOUNDATION,
+    "data.fetched.base": FOUNDATION | {f"gscale.data.{name}" for name in ("cache", "card", "rows", "tables")},
+    "data.fetched.images": FOUNDATION | FETCHED | {"gscale.data.idx"},
+    "data.fetched.literature": FOUNDATION | FETCHED | {"gscale.data.fetched.frames"},
+    "data.fetched.tables": FOUNDATION | FETCHED | {"gscale.data.reading"},
+    "data.fetched": {f"gscale.data.fetched.{name}" for name in ("images", "literature", "tables")},
+    "data.catalogue": FOUNDATION
+    | {f"gscale.data.{name}" for name in ("card", "fetched", "images", "shipped", "source")},
+    "cli_data": FOUNDATION | {f"gscale.data.{name}" for name in ("cache", "card", "catalogue", "own")},
     "data.own": FOUNDATION | {f"gscale.data.{name}" for name in ("cuts", "reading", "rows", "tables")},
     "data.shipped": {f"gscale.data.{name}" for name in ("cuts", "rows", "tables")},
     "data.toys": MODEL | {"gscale.data.source"},

@@ -59,7 +59,7 @@ class OwnImages(FromImages):
 
     @property
     def size(self) -> Size:
-        return Size(len(self.pool.train), len(self.pool.test), self.pool.values.shape[1])
+        return Size(len(self.pool.train), len(self.pool.test), self.pool.rows.shape[1])
 
     @property
     def pool(self) -> Pool:

@@ -50,7 +50,7 @@ def read(path: Path, columns: tuple[str, ...] | None = None, encode: bool = Fals
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     if isinstance(found, pa.Table):
-        return _from_table(path, _chosen(path, found, columns), encode)
+        return from_table(str(path), _chosen(path, found, columns), encode)
     return _from_array(path, found, columns)
 
 
@@ -178,7 +178,8 @@ def _from_array(path: Path, array: np.ndarray, columns: tuple[str, ...] | None) 
     return Columns(array[:, [int(name) for name in chosen]], tuple(chosen))
 
 
-def _from_table(path: Path, table: pa.Table, encode: bool) -> Columns:
+def from_table(path: str, table: pa.Table, encode: bool) -> Columns:
+    """Numbers from a table; the path is for errors."""
     if not table.num_rows:
         raise InputError(f"{path} has 0 rows")
     values = np.empty((table.num_rows, table.num_columns))
@@ -187,7 +188,7 @@ def _from_table(path: Path, table: pa.Table, encode: bool) -> Columns:
     return Columns(values, tuple(table.column_names))
 
 
-def _numbers(path: Path, name: str, column: pa.ChunkedArray, encode: bool) -> np.ndarray:
+def _numbers(path: str, name: str, column: pa.ChunkedArray, encode: bool) -> np.ndarray:
     if column.null_count:
         row = column.is_null().index(True).as_py() + 1
         raise InputError(
@@ -208,7 +209,7 @@ def _is_real(kind: pa.DataType) -> bool:
     return pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
-def _codes(path: Path, name: str, texts: list[str], encode: bool) -> np.ndarray:
+def _codes(path: str, name: str, texts: list[str], encode: bool) -> np.ndarray:
     numbers = sum(map(_is_number, texts))
     row = next(i for i, text in enumerate(texts, 1) if not _is_number(text))
     if numbers > len(texts) / 2 or not encode:

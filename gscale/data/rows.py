@@ -20,7 +20,7 @@ class Pool:
     A row that comes twice is on one side with its twin.
     """
 
-    values: np.ndarray
+    rows: np.ndarray
     low: np.ndarray
     high: np.ndarray
     integer: np.ndarray

@@ -9,6 +9,7 @@ from jax.typing import DTypeLike
 from gscale.data.cuts import ImageCut, TableCut
 from gscale.data.rows import Pool
 from gscale.data.source import Rows, check_available, check_dim, check_square, generator
+from gscale.errors import InputError
 
 
 class Size(NamedTuple):
@@ -50,9 +51,11 @@ class FromTable:
         pool, rng = self.pool, generator(key)
         check_available(self, dim, n_train, n_test, len(pool.train), len(pool.test))
         used = np.flatnonzero(pool.low < pool.high)
+        if dim > len(used):
+            raise InputError(f"dim is {dim}: {self!r} has {len(used)} columns that vary")
         columns = used[self.cut.columns(rng, len(used), dim)]
         train, test = (
-            _dequantised(rng, pool.values[index][:, columns].astype(float), pool.integer[columns])
+            _dequantised(rng, pool.rows[index][:, columns].astype(float), pool.integer[columns])
             for index in pool.draw(rng, n_train, n_test)
         )
         shift, scale = train.mean(0), train.std(0)
@@ -91,7 +94,7 @@ class FromImages:
         low, high = _range(pool)
 
         def pixels(index: np.ndarray) -> np.ndarray:
-            chosen = pool.values[index].astype(float)
+            chosen = pool.rows[index].astype(float)
             noisy = chosen + rng.random(chosen.shape) if integer else chosen
             return self.cut.apply((noisy - low) / (high - low + integer), side).astype(dtype)
 
@@ -105,6 +108,6 @@ def _dequantised(rng: np.random.Generator, values: np.ndarray, integer: np.ndarr
 
 def _range(pool: Pool) -> tuple[float, float]:
     """The values a pixel may take: all of a byte, otherwise those that are there."""
-    if pool.values.dtype == np.uint8:
+    if pool.rows.dtype == np.uint8:
         return 0.0, 255.0
     return float(pool.low.min()), float(pool.high.max())
