@@ -23,11 +23,14 @@ from gscale.bench import catalog, store
 from gscale.bench.findings import find
 from gscale.bench.gate import judge
 from gscale.bench.gauges import Gauge, gauges
+from gscale.bench.own import on_own
 from gscale.bench.run import run_cell
 from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.bench.verdicts import lines as verdict_lines
 from gscale.bench.verdicts import write_junit
+from gscale.cli_data import OwnColumns, OwnEncoding, OwnFile, own_data
 from gscale.cli_data import app as data_app
+from gscale.data.source import Source
 from gscale.errors import InputError
 from gscale.progress import timed_progress
 
@@ -62,11 +65,15 @@ def run(
     ],
     dims: Annotated[str | None, typer.Option(help="Other dimensions, such as 4,8,16.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Another number of seeds.")] = None,
+    data: OwnFile = None,
+    columns: OwnColumns = None,
+    encode: OwnEncoding = False,
     profile: Annotated[Profile, typer.Option(help="How large.")] = "quick",
     out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
-    todo = [_plan(name, profile, _parse_dims(dims), seeds) for name in sweeps]
+    own = None if data is None else own_data(data, columns, encode)
+    todo = [_plan(name, profile, _parse_dims(dims), seeds, own) for name in sweeps]
     for sweep, _ in todo:
         store.prepare(out / sweep.name)
     done = _Count()
@@ -220,11 +227,12 @@ def _parse_dims(text: str | None, option: str = "--dims") -> tuple[int, ...] | N
 
 
 def _plan(
-    name: str, profile: Profile, dims: tuple[int, ...] | None, n_seeds: int | None
+    name: str, profile: Profile, dims: tuple[int, ...] | None, n_seeds: int | None, own: Source | None
 ) -> tuple[Sweep, tuple[Cell, ...]]:
     if n_seeds is not None and n_seeds < 1:
         raise InputError(f"--seeds {n_seeds}: at least 1 seed is needed")
     sweep = catalog.load(name)
+    sweep = sweep if own is None else on_own(sweep, profile, own)
     return sweep, sweep.cells(profile, dims, n_seeds)
 
 

@@ -13,10 +13,21 @@ from rich.table import Table
 from gscale.data import cache
 from gscale.data.card import Card
 from gscale.data.catalogue import entries, entry
-from gscale.data.own import OwnImages, OwnTable, own_file
+from gscale.data.own import own_file
+from gscale.data.source import Source
 from gscale.errors import InputError
+from gscale.modelled import model_of, open_model
+from gscale.saved import is_flow
 
 app = typer.Typer(no_args_is_help=True, help="The real data sets: what there is, where from, and getting it.")
+OwnFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Your own file in place of the data sets: .csv, .parquet, .npy, .npz, .idx(.gz)."
+    ),
+]
+OwnColumns = Annotated[str | None, typer.Option("--columns", help="With --data: some columns, such as a,b.")]
+OwnEncoding = Annotated[bool, typer.Option("--encode", help="With --data: text as the place of a value.")]
 Name = Annotated[str, typer.Argument(help="A name, see gscale data list.")]
 
 
@@ -67,8 +78,22 @@ def fetch(
         print(path)
 
 
-def own_data(path: Path, columns: str | None = None, encode: bool = False) -> OwnTable | OwnImages:
+@app.command()
+def model(
+    name: Name,
+    dim: Annotated[int, typer.Option(help="The dimension D.")],
+    out: Annotated[Path, typer.Option(help="The file to write, a .npz.")],
+    rows: Annotated[int, typer.Option(help="Rows to fit to.")] = 8000,
+    layers: Annotated[int, typer.Option(help="Layers of the flow.")] = 64,
+) -> None:
+    """Fit a flow on a data set and keep it: rows without end and their density, for gscale run --data."""
+    print(repr(model_of(out, entry(name).source, dim, rows, layers)))
+
+
+def own_data(path: Path, columns: str | None = None, encode: bool = False) -> Source:
     """The user's own file as a source; what is left out of it is said in a line on standard error."""
+    if path.is_file() and is_flow(path):
+        return open_model(path)
     names = None if columns is None else tuple(part.strip() for part in columns.split(","))
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")

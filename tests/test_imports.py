@@ -66,7 +66,9 @@ ALLOWED = {
     "data.fetched": {f"gscale.data.fetched.{name}" for name in ("images", "literature", "tables")},
     "data.catalogue": FOUNDATION
     | {f"gscale.data.{name}" for name in ("card", "fetched", "images", "shipped", "source")},
-    "cli_data": FOUNDATION | {f"gscale.data.{name}" for name in ("cache", "card", "catalogue", "own")},
+    "cli_data": FOUNDATION
+    | {"gscale.modelled", "gscale.saved"}
+    | {f"gscale.data.{name}" for name in ("cache", "card", "catalogue", "own", "source")},
     "data.own": FOUNDATION | {f"gscale.data.{name}" for name in ("cuts", "reading", "rows", "tables")},
     "data.shipped": {f"gscale.data.{name}" for name in ("cuts", "rows", "tables")},
     "data.toys": MODEL | {"gscale.data.source"},
@@ -75,12 +77,17 @@ ALLOWED = {
     "stopping": FOUNDATION | {"gscale.flow"},
     "train": MODEL | {"gscale.flow", "gscale.stopping", "gscale.data.source"},
     "end_to_end": MODEL | {"gscale.data.source", "gscale.flow", "gscale.optimise", "gscale.parameters"},
+    "saved": FOUNDATION | {"gscale.flow"},
+    "modelled": MODEL
+    | {"gscale.data.source"}
+    | {f"gscale.{name}" for name in ("flow", "marginals", "rotations", "saved", "train")},
     "progress": {"gscale.end_to_end"},
     "bench": set(),
     "bench.store": FOUNDATION,
     "bench.sweep": FOUNDATION
     | {"gscale.bench.store", "gscale.data.source"}
     | {f"gscale.{name}" for name in ("flow", "optimise", "parameters", "rotations")},
+    "bench.own": FOUNDATION | {"gscale.bench.sweep", "gscale.data.source"},
     "bench.catalog": FOUNDATION | {"gscale.bench.sweep"},
     "bench.clock": set(),
     "bench.exact": {"gscale.bench.clock", "gscale.bench.sweep", "gscale.flow"}
