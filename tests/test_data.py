@@ -7,7 +7,8 @@ from scipy.stats import multivariate_normal
 
 from gscale import Digits, Gaussian, InputError, Patches
 from gscale.data import AR1, Equicorrelated, NearIdentity, PowerLaw, Spiked, Wishart, check_rows
-from gscale.data.images import _BLOCK, _area_average, _digits, _photographs, _positions
+from gscale.data.cuts import area_average
+from gscale.data.images import _BLOCK, _digits, _photographs, _positions
 
 KEY = jax.random.key(0)
 FAMILIES = [
@@ -118,8 +119,8 @@ def test_digits_keep_train_and_test_images_apart():
         assert sorted(map(tuple, drawn)) == sorted(map(tuple, pool.reshape(-1, 64)))
 
 
-def test_area_average():
-    shrink = _area_average(8, 3)
+def testarea_average():
+    shrink = area_average(8, 3)
     np.testing.assert_allclose(shrink.sum(1), 1)
     np.testing.assert_allclose(shrink.sum(0), 3 / 8)
     np.testing.assert_allclose(shrink[0], [3 / 8, 3 / 8, 1 / 4, 0, 0, 0, 0, 0])

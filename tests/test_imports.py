@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "gscale"
 # What each room may import of the package.
 FOUNDATION = {"gscale.errors"}
 MODEL = FOUNDATION | {"gscale.metrics"}
-DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "gaussian", "images", "toys")}
+DATA = MODEL | {f"gscale.data.{name}" for name in ("source", "cuts", "gaussian", "images", "own", "toys")}
 THEORY = ("finite", "gain", "population", "rates", "scales", "spurious", "whitening")
 REPORT = {f"gscale.bench.{name}" for name in ("report.figure", "scaling", "store")}
 ALLOWED = {
@@ -40,7 +40,14 @@ ALLOWED = {
     "theory": {f"gscale.theory.{name}" for name in THEORY},
     "data.source": FOUNDATION,
     "data.gaussian": MODEL | {"gscale.data.source"},
-    "data.images": FOUNDATION | {"gscale.data.source"},
+    "data.cuts": set(),
+    "data.idx": FOUNDATION,
+    "data.reading": FOUNDATION | {"gscale.data.idx"},
+    "data.rows": FOUNDATION,
+    "data.tables": {f"gscale.data.{name}" for name in ("cuts", "rows", "source")},
+    "data.images": FOUNDATION | {"gscale.data.cuts", "gscale.data.source"},
+    "data.own": FOUNDATION
+    | {f"gscale.data.{name}" for name in ("cuts", "reading", "rows", "source", "tables")},
     "data.toys": MODEL | {"gscale.data.source"},
     "data": DATA,
     "flow": MODEL | {"gscale.rotations", "gscale.marginals", "gscale.data"},

@@ -1,5 +1,6 @@
 """Sources of data cut to a dimension."""
 
+from gscale.data.cuts import Area, RandomColumns
 from gscale.data.gaussian import (
     AR1,
     Covariance,
@@ -11,11 +12,13 @@ from gscale.data.gaussian import (
     Wishart,
 )
 from gscale.data.images import Digits, Patches
+from gscale.data.own import OwnImages, OwnTable, own_file
 from gscale.data.source import Rows, Source, check_dim, check_rows
 from gscale.data.toys import GaussianMixture, LaplaceSources
 
 __all__ = [
     "AR1",
+    "Area",
     "Covariance",
     "Digits",
     "Equicorrelated",
@@ -23,12 +26,16 @@ __all__ = [
     "GaussianMixture",
     "LaplaceSources",
     "NearIdentity",
+    "OwnImages",
+    "OwnTable",
     "Patches",
     "PowerLaw",
+    "RandomColumns",
     "Rows",
     "Source",
     "Spiked",
     "Wishart",
     "check_dim",
     "check_rows",
+    "own_file",
 ]

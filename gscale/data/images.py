@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from functools import cache
 
-import jax
 import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 from sklearn.datasets import load_digits, load_sample_image
 
-from gscale.data.source import Rows, check_square
-from gscale.errors import InputError
+from gscale.data.cuts import area_average
+from gscale.data.source import Rows, check_available, check_square, generator
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _PHOTOGRAPHS = ("china.jpg", "flower.jpg")  # 427 × 640 pixels each
@@ -29,6 +28,7 @@ class Patches:
 
     Examples
     --------
+    >>> import jax
     >>> rows = Patches().sample(jax.random.key(0), 16, 100, 50, "float32")
     >>> rows.train.shape, rows.test.shape
     ((100, 16), (50, 16))
@@ -40,12 +40,12 @@ class Patches:
 
     def check(self, dim: int, n_train: int, n_test: int) -> None:
         side = check_square(self, dim)
-        _check_available(self, dim, n_train, n_test, *map(len, _positions(side)))
+        check_available(self, dim, n_train, n_test, *map(len, _positions(side)))
 
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         self.check(dim, n_train, n_test)
         side = check_square(self, dim)
-        rng = _generator(key)
+        rng = generator(key)
         photographs = _photographs()
 
         def cut(positions: np.ndarray, n: int) -> np.ndarray:
@@ -69,6 +69,7 @@ class Digits:
 
     Examples
     --------
+    >>> import jax
     >>> Digits().sample(jax.random.key(0), 9, 1000, 300, "float32").train.shape
     (1000, 9)
     """
@@ -81,14 +82,14 @@ class Digits:
         check_square(self, dim)
         n_images = len(_digits())
         n_held_out = len(range(0, n_images, _EVERY))
-        _check_available(self, dim, n_train, n_test, n_images - n_held_out, n_held_out)
+        check_available(self, dim, n_train, n_test, n_images - n_held_out, n_held_out)
 
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         self.check(dim, n_train, n_test)
         side = check_square(self, dim)
-        rng = _generator(key)
+        rng = generator(key)
         images = _digits()
-        shrink = _area_average(8, side)
+        shrink = area_average(8, side)
         held_out = np.arange(len(images)) % _EVERY == 0
 
         def draw(pool: np.ndarray, n: int) -> np.ndarray:
@@ -122,25 +123,3 @@ def _positions(side: int) -> tuple[np.ndarray, np.ndarray]:
     # Test blocks lie a knight's move apart: one in five of every row and column, no two side by side.
     held_out = (block_row * 2 + block_column + image) % _EVERY == 0
     return positions[~held_out], positions[held_out]
-
-
-def _area_average(size: int, smaller: int) -> np.ndarray:
-    """Matrix (smaller, size) that averages ``size`` pixels over the areas of ``smaller`` larger ones."""
-    edges = np.arange(smaller + 1) * (size / smaller)
-    left, right = edges[:-1, None], edges[1:, None]
-    pixels = np.arange(size)[None]
-    return np.clip(np.minimum(right, pixels + 1) - np.maximum(left, pixels), 0, None) * (smaller / size)
-
-
-def _generator(key: Array) -> np.random.Generator:
-    return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
-
-
-def _check_available(
-    source: object, dim: int, n_train: int, n_test: int, most_train: int, most_test: int
-) -> None:
-    if n_train > most_train or n_test > most_test:
-        raise InputError(
-            f"{n_train} training and {n_test} test rows asked for: "
-            f"{source!r} has {most_train} and {most_test} at D = {dim}"
-        )

@@ -58,6 +58,22 @@ def check_square(source: Source, dim: int) -> int:
     return side
 
 
+def check_available(
+    source: object, dim: int, n_train: int, n_test: int, most_train: int, most_test: int
+) -> None:
+    """Refuse more rows than there are."""
+    if n_train > most_train or n_test > most_test:
+        raise InputError(
+            f"{n_train} training and {n_test} test rows asked for: "
+            f"{source!r} has {most_train} and {most_test} at D = {dim}"
+        )
+
+
+def generator(key: Array) -> np.random.Generator:
+    """NumPy's random numbers, from a key of JAX."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+
+
 def check_rows(x: ArrayLike, name: str) -> None:
     """Refuse fewer than 2 rows, NaN, infinity and constant columns in x (N, D)."""
     if isinstance(x, jax.core.Tracer):
