@@ -6,12 +6,14 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -23,16 +25,20 @@ from gscale.bench import catalog, store
 from gscale.bench.findings import find
 from gscale.bench.gate import judge
 from gscale.bench.gauges import Gauge, gauges
+from gscale.bench.pilot import pilot
 from gscale.bench.run import run_cell
 from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.bench.verdicts import lines as verdict_lines
 from gscale.bench.verdicts import write_junit
+from gscale.data import own_file
 from gscale.errors import InputError
 from gscale.progress import timed_progress
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console(highlight=False)
 _CELLS = "{task.fields[cells]}/{task.fields[n_cells]} cells"
+
+_RESULTS = Path("results")
 
 Folder = Annotated[Path, typer.Argument(help="A results folder, such as results or results/patches.")]
 
@@ -64,21 +70,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
-    todo = [_plan(name, profile, _parse_dims(dims), seeds) for name in sweeps]
-    for sweep, _ in todo:
-        store.prepare(out / sweep.name)
-    done = _Count()
-    try:
-        with _interrupts_noted(done), timed_progress(_CELLS, console) as bar:
-            planned = [cell for _, cells in todo for cell in cells]
-            total = sum(cell.cost for cell in planned)
-            task = bar.add_task("", total=total, cells=0, n_cells=len(planned))
-            for sweep, cells in todo:
-                for cell in cells:
-                    _run_one(sweep, cell, out / sweep.name, bar, task, done)
-    except KeyboardInterrupt:
-        console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
-        raise typer.Exit(130) from None
+    done = _run([_plan(name, profile, _parse_dims(dims), seeds) for name in sweeps], out)
     console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
         raise typer.Exit(1)
@@ -107,6 +99,41 @@ def fit(
         print(line)
     for failure in failures:
         console.print(f"[red]failed[/]: {escape(failure['cell'])}: {escape(failure['error'])}")
+
+
+@app.command()
+def advise(
+    loss: Annotated[float, typer.Option(help="Nats that may be left, for the whole vector.")],
+    dim: Annotated[int | None, typer.Option(help="Dimension D; the columns of --data if not given.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Seconds that fitting may take.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Rows of your own, .csv, .parquet, .npy, ...: a pilot is run on them.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--results", help="Results folder; if not given results, and what comes with gscale."),
+    ] = None,
+    only: Annotated[str, typer.Option(help="Sweeps or data sets that have this in their name.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which model comes down to a loss at some D, in how many layers and seconds, from what was run."""
+    from gscale.bench import advice
+
+    if budget is not None and not budget > 0:
+        raise InputError(f"--budget {budget:g}: seconds are above 0")
+    if data is not None:
+        table, dim = _piloted(data, dim, folder or _RESULTS)
+    elif dim is None:
+        raise InputError("no --dim: give the dimension D, or rows of your own with --data")
+    else:
+        table = _at_hand() if folder is None else store.read_tables(folder)
+    found = advice.advise(table, dim, loss, only)
+    if as_json:
+        print(json.dumps(advice.records(found, budget), indent=2))
+        return
+    devices = sorted(set(table["device"]))
+    for line in advice.lines(found, budget, devices, whole=bool(only)):
+        print(line)
 
 
 @app.command()
@@ -170,6 +197,33 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
 
 
+def _at_hand() -> pd.DataFrame:
+    """The user's results, and the sweeps that they lack of the results that come with gscale."""
+    reference = catalog.reference()
+    theirs = [store.read_tables(_RESULTS)] if reference is None or store.has_tables(_RESULTS) else []
+    if reference is None:
+        return theirs[0]
+    shipped = store.read_tables(reference)
+    known = {name for table in theirs for name in table["sweep"]}
+    return pd.concat([*theirs, shipped[~shipped["sweep"].isin(known)]], ignore_index=True)
+
+
+def _piloted(data: Path, dim: int | None, out: Path) -> tuple[pd.DataFrame, int]:
+    """The table of a pilot on the rows of a file, and the D that is asked for."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        source = own_file(data)
+    for warning in caught:
+        print(f"gscale: {warning.message}", file=sys.stderr)
+    sweep = pilot(source, *source.available)
+    cells = sweep.cells("quick")
+    done = _run([(sweep, cells)], out)
+    if done.failed == len(cells):
+        raise InputError(f"the pilot failed in all its cells: see {out / sweep.name}")
+    table = store.read_tables(out / sweep.name)
+    return table[table["cell_id"].isin([cell.id for cell in cells])], dim or source.max_dim
+
+
 @dataclasses.dataclass
 class _Count:
     run: int = 0
@@ -224,6 +278,25 @@ def _plan(
         raise InputError(f"--seeds {n_seeds}: at least 1 seed is needed")
     sweep = catalog.load(name)
     return sweep, sweep.cells(profile, dims, n_seeds)
+
+
+def _run(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path) -> _Count:
+    """Run what is not there yet under a progress bar; on Ctrl-C say what is kept, and exit."""
+    for sweep, _ in todo:
+        store.prepare(out / sweep.name)
+    done = _Count()
+    try:
+        with _interrupts_noted(done), timed_progress(_CELLS, console) as bar:
+            planned = [cell for _, cells in todo for cell in cells]
+            total = sum(cell.cost for cell in planned)
+            task = bar.add_task("", total=total, cells=0, n_cells=len(planned))
+            for sweep, cells in todo:
+                for cell in cells:
+                    _run_one(sweep, cell, out / sweep.name, bar, task, done)
+    except KeyboardInterrupt:
+        console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
+        raise typer.Exit(130) from None
+    return done
 
 
 def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, done: _Count) -> None:

@@ -64,6 +64,7 @@ def test_code_runs(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if COMMANDS[page]], ids=lambda page: page.name)
+@pytest.mark.usefixtures("my_rows", "small_pilot")
 def test_commands_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for code in (code for name, code in SWEEPS.items() if name.startswith(page.name)):

@@ -13,7 +13,7 @@ from jax.typing import DTypeLike
 from gscale.data.cuts import Area, RandomColumns
 from gscale.data.reading import read
 from gscale.data.rows import Pool, look_through
-from gscale.data.source import Rows, Source, check_available, check_dim, check_square
+from gscale.data.source import Rows, check_available, check_dim, check_square
 from gscale.data.tables import draw_columns, draw_images
 from gscale.errors import InputError
 
@@ -40,10 +40,14 @@ class OwnTable:
         """Names of the columns left out because they are constant."""
         return self._held.dropped
 
+    @property
+    def available(self) -> tuple[int, int]:
+        """The rows that there are to fit to and to test on."""
+        return self._held.pool.sizes
+
     def check(self, dim: int, n_train: int, n_test: int) -> None:
         check_dim(self, dim)
-        pool = self._held.pool
-        check_available(self, dim, n_train, n_test, len(pool.train), len(pool.test))
+        check_available(self, dim, n_train, n_test, *self.available)
 
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         self.check(dim, n_train, n_test)
@@ -68,9 +72,14 @@ class OwnImages:
     def max_dim(self) -> int:
         return self._pool.values.shape[1] ** 2
 
+    @property
+    def available(self) -> tuple[int, int]:
+        """The images that there are to fit to and to test on."""
+        return self._pool.sizes
+
     def check(self, dim: int, n_train: int, n_test: int) -> None:
         check_square(self, dim)
-        check_available(self, dim, n_train, n_test, len(self._pool.train), len(self._pool.test))
+        check_available(self, dim, n_train, n_test, *self.available)
 
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         self.check(dim, n_train, n_test)
@@ -81,7 +90,9 @@ class OwnImages:
         return _images(self.path, self.digest)
 
 
-def own_file(path: Path | str, columns: tuple[str, ...] | None = None, encode: bool = False) -> Source:
+def own_file(
+    path: Path | str, columns: tuple[str, ...] | None = None, encode: bool = False
+) -> "OwnTable | OwnImages":
     r"""A source of the rows in a .csv, .parquet, .npy, .npz, .idx or .idx.gz file, looked through at once.
 
     Arrays (N, k, k), with one or three colours behind or not, and arrays of bytes (N, k²), k ≥ 4, are

@@ -36,6 +36,12 @@ class Pool:
         """Indices of the test rows."""
         return np.flatnonzero(self.held_out)
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of training rows and of test rows."""
+        n_test = int(self.held_out.sum())
+        return len(self.held_out) - n_test, n_test
+
     def draw(self, rng: np.random.Generator, n_train: int, n_test: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices of so many training rows and test rows, none twice."""
         return rng.choice(self.train, n_train, replace=False), rng.choice(self.test, n_test, replace=False)
