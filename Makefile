@@ -44,7 +44,7 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	@touch $@
 
 baseline: install ## Make the slopes of many seeds of the ci profile the baseline of gscale check; REASON="why"
-	$(BIN)/gscale run $(SWEEPS) --profile ci --seeds 40 --out $(RESULTS)/baseline
+	$(BIN)/gscale run $(SWEEPS) --profile ci --seeds 400 --out $(RESULTS)/baseline
 	$(BIN)/gscale check $(RESULTS)/baseline --update --reason "$(REASON)"
 
 reference: install ## Run the benchmark into results/reference and write its numbers and figures into the docs

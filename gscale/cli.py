@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -24,6 +26,7 @@ from gscale.bench.findings import find
 from gscale.bench.gate import judge
 from gscale.bench.gauges import Gauge, gauges
 from gscale.bench.own import on_own
+from gscale.bench.pilot import pilot
 from gscale.bench.run import run_cell
 from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.bench.verdicts import lines as verdict_lines
@@ -38,6 +41,9 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(data_app, name="data")
 console = Console(highlight=False)
 _CELLS = "{task.fields[cells]}/{task.fields[n_cells]} cells"
+
+_RESULTS = Path("results")
+_THREADED = "xla_cpu_multi_thread_eigen"
 
 Folder = Annotated[Path, typer.Argument(help="A results folder, such as results or results/patches.")]
 
@@ -73,21 +79,7 @@ def run(
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
     own = None if data is None else own_data(data, columns, encode)
-    todo = [_plan(name, profile, _parse_dims(dims), seeds, own) for name in sweeps]
-    for sweep, _ in todo:
-        store.prepare(out / sweep.name)
-    done = _Count()
-    try:
-        with _interrupts_noted(done), timed_progress(_CELLS, console) as bar:
-            planned = [cell for _, cells in todo for cell in cells]
-            total = sum(cell.cost for cell in planned)
-            task = bar.add_task("", total=total, cells=0, n_cells=len(planned))
-            for sweep, cells in todo:
-                for cell in cells:
-                    _run_one(sweep, cell, out / sweep.name, bar, task, done)
-    except KeyboardInterrupt:
-        console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
-        raise typer.Exit(130) from None
+    done = _run([_plan(name, profile, _parse_dims(dims), seeds, own) for name in sweeps], out)
     console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
         raise typer.Exit(1)
@@ -116,6 +108,46 @@ def fit(
         print(line)
     for failure in failures:
         console.print(f"[red]failed[/]: {escape(failure['cell'])}: {escape(failure['error'])}")
+
+
+@app.command()
+def advise(
+    loss: Annotated[float, typer.Option(help="Nats that may be left, for the whole vector.")],
+    dim: Annotated[int | None, typer.Option(help="Dimension D; the columns of --data if not given.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Seconds that fitting may take.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Your own file to run a pilot on: .csv, .parquet, .npy, .npz, .idx(.gz)."),
+    ] = None,
+    columns: OwnColumns = None,
+    encode: OwnEncoding = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--results", help="Results folder; if not given results, and what comes with gscale."),
+    ] = None,
+    only: Annotated[str, typer.Option(help="Sweeps or data sets that have this in their name.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which model comes down to a loss at some D, in how many layers and seconds, from what was run."""
+    from gscale.bench import advice
+
+    if budget is not None and not budget > 0:
+        raise InputError(f"--budget {budget:g}: seconds are above 0")
+    source = None if data is None else own_data(data, columns, encode)
+    dim = source.max_dim if dim is None and source is not None else dim
+    if dim is None:
+        raise InputError("no --dim: give the dimension D, or rows of your own with --data")
+    if source is not None:
+        table = _piloted(source, folder or _RESULTS)
+    else:
+        table = _at_hand() if folder is None else store.read_tables(folder)
+    found = advice.advise(table, dim, loss, only)
+    if as_json:
+        print(json.dumps(advice.records(found, budget), indent=2))
+        return
+    devices = sorted(set(table["device"]))
+    for line in advice.lines(found, budget, devices, whole=bool(only)):
+        print(line)
 
 
 @app.command()
@@ -172,11 +204,45 @@ def report(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; an error a user can cause is one line and exit code 2."""
+    _keep_from_hanging()
     try:
         app(arguments)
     except InputError as error:
         print(f"gscale: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _at_hand() -> pd.DataFrame:
+    """The user's results, and the sweeps that they lack of the results that come with gscale."""
+    reference = catalog.reference()
+    theirs = [store.read_tables(_RESULTS)] if reference is None or store.has_tables(_RESULTS) else []
+    if reference is None:
+        return theirs[0]
+    shipped = store.read_tables(reference)
+    known = {name for table in theirs for name in table["sweep"]}
+    return pd.concat([*theirs, shipped[~shipped["sweep"].isin(known)]], ignore_index=True)
+
+
+def _piloted(source: Source, out: Path) -> pd.DataFrame:
+    """The table of a pilot on the rows of a source."""
+    sweep = pilot(source)
+    cells = sweep.cells("quick")
+    done = _run([(sweep, cells)], out)
+    if done.failed == len(cells):
+        raise InputError(f"the pilot failed in all its cells: see {out / sweep.name}")
+    table = store.read_tables(out / sweep.name)
+    return table[table["cell_id"].isin([cell.id for cell in cells])]
+
+
+def _keep_from_hanging() -> None:
+    """Keep products on CPUs to one thread, where XLA's threads may wait for each other for ever.
+
+    They did in three runs of three of ICA(30) at N = 8000 and D above 36 (jax 0.10). XLA reads its flags when
+    it first computes. Whoever sets the flag decides.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _THREADED not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --{_THREADED}=false".strip()
 
 
 @dataclasses.dataclass
@@ -234,6 +300,25 @@ def _plan(
     sweep = catalog.load(name)
     sweep = sweep if own is None else on_own(sweep, profile, own)
     return sweep, sweep.cells(profile, dims, n_seeds)
+
+
+def _run(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path) -> _Count:
+    """Run what is not there yet under a progress bar; on Ctrl-C say what is kept, and exit."""
+    for sweep, _ in todo:
+        store.prepare(out / sweep.name)
+    done = _Count()
+    try:
+        with _interrupts_noted(done), timed_progress(_CELLS, console) as bar:
+            planned = [cell for _, cells in todo for cell in cells]
+            total = sum(cell.cost for cell in planned)
+            task = bar.add_task("", total=total, cells=0, n_cells=len(planned))
+            for sweep, cells in todo:
+                for cell in cells:
+                    _run_one(sweep, cell, out / sweep.name, bar, task, done)
+    except KeyboardInterrupt:
+        console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
+        raise typer.Exit(130) from None
+    return done
 
 
 def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, done: _Count) -> None:

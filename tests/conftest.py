@@ -15,9 +15,12 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 import jax
+import numpy as np
+import pandas as pd
 import pytest
 
-from gscale import cli
+from gscale import Haar, LayerSpec, LinearCoupling, Moments, cli
+from gscale.bench import pilot
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -48,3 +51,21 @@ def gscale(capsys, monkeypatch, tmp_path):
         return ended.value.code or 0, captured.out, captured.err
 
     return command
+
+
+@pytest.fixture
+def my_rows(tmp_path):
+    """A file of correlated columns, one of them constant."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((400, 6)) @ rng.standard_normal((6, 6))
+    pd.DataFrame(rows).assign(same=1).to_csv(tmp_path / "my.csv", index=False)
+    return tmp_path / "my.csv"
+
+
+@pytest.fixture
+def small_pilot(monkeypatch):
+    """A pilot of two models that compile fast, at three D."""
+    coupled = LayerSpec(Haar(), Moments(), coupling=LinearCoupling())
+    monkeypatch.setattr(pilot, "gaussianizations", lambda: (LayerSpec(Haar(), Moments()),))
+    monkeypatch.setattr(pilot, "couplings", lambda _: (coupled,))
+    monkeypatch.setattr(pilot, "_MOST_DIMS", 3)

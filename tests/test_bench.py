@@ -262,10 +262,19 @@ def test_a_written_cell_is_read_back(tmp_path):
 
 def test_a_success_takes_the_failure_record_away(tmp_path):
     cell = sampled()
-    path = store.write_failure(tmp_path, cell.id, {"cell": str(cell)})
-    assert store.read_failures(tmp_path) == [{"cell": str(cell)}]
+    record = dict.fromkeys(store.FAILURE, "said")
+    path = store.write_failure(tmp_path, cell.id, record)
+    assert store.read_failures(tmp_path) == [record]
     store.write_cell(tmp_path, cell.id, run_cell(cell, "s"))
     assert not path.exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '"text"', '{"cell": "x"}', "\udcff"])
+def test_what_is_no_failure_record_is_refused(tmp_path, content):
+    path = store.failure_path(tmp_path, "x")
+    path.write_text(content, errors="surrogateescape")
+    with pytest.raises(InputError, match="is no failure record: delete it"):
+        store.read_failures(tmp_path)
 
 
 def plant_garbage(path):

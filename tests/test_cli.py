@@ -239,3 +239,20 @@ def test_kills_at_any_moment_leave_whole_files_and_change_nothing(tmp_path, gsca
         store.read_tables(tmp_path / "killed")
     assert gscale(*RUN, "--out", "killed")[0] == 0
     pd.testing.assert_frame_equal(measured("killed"), measured("undisturbed"), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "--xla_cpu_multi_thread_eigen=false"),
+        ("--xla_dump_to=x", "--xla_dump_to=x --xla_cpu_multi_thread_eigen=false"),
+        ("--xla_cpu_multi_thread_eigen=true", "--xla_cpu_multi_thread_eigen=true"),
+    ],
+)
+def test_products_keep_to_one_thread_unless_the_user_says_otherwise(gscale, monkeypatch, before, after):
+    if before is None:
+        monkeypatch.delenv("XLA_FLAGS", raising=False)
+    else:
+        monkeypatch.setenv("XLA_FLAGS", before)
+    gscale("list")
+    assert os.environ["XLA_FLAGS"] == after

@@ -31,6 +31,8 @@ FEWER = {
     "gscale run gaussian_population --dims 4,8,16 --seeds 3 --out again": "--dims 2,4",
     "gscale run patches --dims 4,16,64 --seeds 5": "--profile ci --dims 4 --seeds 1",
     "gscale run gaussian_population --profile full": "--dims 2 --seeds 1",
+    "gscale run tables --data my.csv": "--profile ci --seeds 1 --dims 2",
+    "gscale run tables --data my.csv --dims 2,4": "--profile ci --seeds 1 --dims 2",
     "gscale run patches --profile full --dims 64,100 --out results-a": "--profile ci --dims 4 --seeds 1",
     "gscale run patches --profile full --dims 144,196 --out results-b": "--profile ci --dims 9 --seeds 1",
 }
@@ -64,6 +66,7 @@ def test_code_runs(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if COMMANDS[page]], ids=lambda page: page.name)
+@pytest.mark.usefixtures("my_rows", "small_pilot")
 def test_commands_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for code in (code for name, code in SWEEPS.items() if name.startswith(page.name)):

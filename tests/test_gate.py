@@ -10,7 +10,7 @@ import pytest
 
 from gscale import InputError
 from gscale.bench import baseline as baselines
-from gscale.bench import store
+from gscale.bench import gate, store
 from gscale.bench.gate import judge
 from gscale.bench.gauges import Gauge, gauges
 from gscale.bench.verdicts import lines, summary
@@ -47,6 +47,24 @@ def test_reruns_of_the_same_pass(tmp_path):
         assert len(verdicts) == 20
         alarms += any(verdict.failed for verdict in verdicts)
     assert alarms <= 2
+
+
+def test_a_seed_far_out_is_no_move(tmp_path, monkeypatch):
+    """Of exponential counts, means of two seeds are far above theirs more often than normal ones would be."""
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(gate, "LEVEL", 2e-5)  # what one of a hundred comparisons is judged at
+
+    def skewed(n_seeds):
+        return Gauge("s", "e", "D", {4: rng.exponential(3.0, n_seeds)}, 1.0)
+
+    def alarms(entry):
+        return sum(judge([skewed(2)], [entry])[0].failed for _ in range(5000))
+
+    (known,) = entries(tmp_path, skewed(400))
+    known = baselines.Entry(**{**vars(known), "tolerance": {"level": 0.0}})
+    normal = baselines.Entry(**{**vars(known), "skewness": np.zeros(1)})
+    assert alarms(known) <= 1  # 0.1 are expected
+    assert alarms(normal) >= 4  # P(mean of 2 > 3 + 4.3·3/√2) = 0.3 %: 14 would be
 
 
 @pytest.mark.parametrize("change", [{"slope": 0.65}, {"slope": 0.35}, {"scatter": 20.0, "slope": 1.5}])
@@ -168,7 +186,7 @@ def test_the_command(tmp_path, gscale):
         ("not toml", "is no baseline"),
         (
             "[[gauge]]\nname = 'x'\nalong = 'D'\ntolerance = { level = 1 }\nseconds = 1\n"
-            "numbers = [[4, 1, 1, 2], [8, 1, 1, 2]]",
+            "numbers = [[4, 1, 1, 2, 0], [8, 1, 1, 2, 0]]",
             "KeyError: 'slope'",
         ),
     ],

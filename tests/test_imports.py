@@ -120,7 +120,22 @@ ALLOWED = {
         )
     },
     "bench.style": set(),
-    "bench.compare": {f"gscale.bench.{name}" for name in ("scaling", "store", "style")},
+    "bench.names": {"gscale.bench.scaling", "gscale.bench.store"},
+    "bench.compare": {f"gscale.bench.{name}" for name in ("names", "scaling", "store", "style")},
+    "bench.advice.reach": {"gscale.bench.scaling"},
+    "bench.advice.models": FOUNDATION
+    | {f"gscale.bench.{name}" for name in ("advice.reach", "names", "scaling", "store")},
+    "bench.advice.text": {f"gscale.bench.{name}" for name in ("advice.models", "names", "scaling", "store")},
+    "bench.advice": {"gscale.bench.advice.models", "gscale.bench.advice.text"},
+    "bench.pilot": FOUNDATION
+    | {"gscale.bench.sweep", "gscale.data.source"}
+    | {
+        f"gscale.{name}"
+        for name in (
+            *("conditioner", "coupling", "flow", "learned", "marginals", "optimise"),
+            *("rotations", "transformer"),
+        )
+    },
     "bench.means": {"gscale.bench.scaling"},
     "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
     "bench.findings": FOUNDATION | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store")},
@@ -138,15 +153,16 @@ ALLOWED = {
         for name in ("compare", "distances", "means", "scaling", "spurious", "store", "style", "turning")
     },
     "bench.report.figure": set(),
-    "bench.report.losses": REPORT | {f"gscale.bench.{name}" for name in ("compare", "findings", "means")},
+    "bench.report.losses": REPORT | {f"gscale.bench.{name}" for name in ("findings", "means", "names")},
     "bench.report.layers": REPORT
-    | {"gscale.bench.compare", "gscale.bench.report.losses", "gscale.theory.rates"},
+    | {f"gscale.bench.{name}" for name in ("compare", "names", "report.losses")}
+    | {"gscale.theory.rates"},
     "bench.report.rows": REPORT
     | {f"gscale.bench.{name}" for name in ("distances", "findings", "report.losses", "spurious")},
     "bench.report.tables": REPORT
-    | {f"gscale.bench.{name}" for name in ("compare", "distances", "findings", "report.layers")},
+    | {f"gscale.bench.{name}" for name in ("compare", "distances", "findings", "names", "report.layers")},
     "bench.report.page": REPORT
-    | {f"gscale.bench.{name}" for name in ("compare", "findings", "report")}
+    | {f"gscale.bench.{name}" for name in ("compare", "findings", "names", "report")}
     | {f"gscale.bench.report.{name}" for name in ("layers", "losses", "rows", "tables")},
     "bench.report": FOUNDATION | {"gscale.bench.report.page", "gscale.bench.store"},
 }
@@ -189,10 +205,12 @@ def test_what_reads_tables_never_touches_jax():
         bench / "gate.py",
         bench / "verdicts.py",
         bench / "means.py",
+        bench / "names.py",
         bench / "style.py",
         bench / "spurious.py",
         bench / "plot.py",
         bench / "turning.py",
+        *(bench / "advice").glob("*.py"),
         *(bench / "report").glob("*.py"),
         *(bench / "scaling").glob("*.py"),
     ):

@@ -19,7 +19,12 @@ from gscale.bench.report.figure import MAX_POINTS, thinned
 EVIL = "<script>document.title = 'taken'</script>%{x}"
 SAMPLED = {"training": "Layerwise(first=None)", "n_samples": 50}
 COUPLED = {"coupling": "LinearCoupling(n_active=None)", "cell_id": "coupled"}
-FAILURE = {"sweep": "s", "cell": "a <b>cell</b>", "error": "ValueError: x < 0", "traceback": "line <1>"}
+FAILURE = dict.fromkeys(store.FAILURE, "") | {
+    "sweep": "s",
+    "cell": "a <b>cell</b>",
+    "error": "ValueError: x < 0",
+    "traceback": "line <1>",
+}
 
 
 def rows_of(losses, dim, seed, **setting):

@@ -19,13 +19,14 @@ from gscale.errors import InputError
 _SHARE = 0.03
 
 _HEAD = """# Baselines of gscale check. Made by gscale check DIR --baseline FILE --update --reason "why".
-# Tolerances may be edited, and are kept. A row: D (or N), mean over seeds, standard deviation, seeds.
+# Tolerances may be edited, and are kept. A row: D (or N), and of its seeds: mean, standard deviation, number,
+# skewness.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """What one gauge was: means, standard deviations and numbers of seeds (n,) ``at`` each D or N."""
+    """What one gauge was ``at`` each D or N: mean, standard deviation, number and skewness of seeds (n,)."""
 
     name: str
     along: str
@@ -33,6 +34,7 @@ class Entry:
     means: np.ndarray
     scatter: np.ndarray
     n_seeds: np.ndarray
+    skewness: np.ndarray
     seconds: float
     tolerance: dict[str, float]
 
@@ -88,9 +90,11 @@ def write(path: Path, found: Sequence[Gauge], reason: str, before: Baseline | No
 
 
 def _block(gauge: Gauge, tolerance: dict[str, float] | None) -> str:
-    rows = [(at, n.mean(), n.std(ddof=1) if len(n) > 1 else 0.0, len(n)) for at, n in gauge.numbers.items()]
+    rows = [(at, *_moments(numbers)) for at, numbers in gauge.numbers.items()]
     tolerance = tolerance or _usual_tolerance(gauge, np.array(rows))
-    listed = "".join(f"  [{at}, {mean:.6g}, {scatter:.3g}, {n}],\n" for at, mean, scatter, n in rows)
+    listed = "".join(
+        f"  [{at}, {mean:.6g}, {sd:.3g}, {n}, {skewed:.3g}],\n" for at, mean, sd, n, skewed in rows
+    )
     allowed = ", ".join(f"{name} = {value:.3g}" for name, value in tolerance.items())
     lines = [
         "[[gauge]]",
@@ -103,6 +107,14 @@ def _block(gauge: Gauge, tolerance: dict[str, float] | None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _moments(numbers: np.ndarray) -> tuple[float, float, int, float]:
+    """Mean, standard deviation, number and skewness; 0 where there are too few for one."""
+    n, mean = len(numbers), float(numbers.mean())
+    if n < 2 or np.ptp(numbers) == 0:
+        return mean, 0.0, n, 0.0
+    return mean, float(numbers.std(ddof=1)), n, float(((numbers - mean) ** 3).mean() / numbers.std() ** 3)
+
+
 def _usual_tolerance(gauge: Gauge, rows: np.ndarray) -> dict[str, float]:
     at, means = position(gauge.along, rows[:, 0]), rows[:, 1]
     # a thirtieth of a layer is nothing, of a loss it may be much
@@ -112,7 +124,7 @@ def _usual_tolerance(gauge: Gauge, rows: np.ndarray) -> dict[str, float]:
 
 
 def _entry(block: dict[str, Any]) -> Entry:
-    at, means, scatter, n_seeds = np.array(block["numbers"], float).T
+    at, means, scatter, n_seeds, skewness = np.array(block["numbers"], float).T
     needed = ("level", "slope") if len(at) > 1 else ("level",)
     tolerance = {name: float(block["tolerance"][name]) for name in needed}
     return Entry(
@@ -122,6 +134,7 @@ def _entry(block: dict[str, Any]) -> Entry:
         means,
         scatter,
         n_seeds,
+        skewness,
         float(block["seconds"]),
         tolerance,
     )

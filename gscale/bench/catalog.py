@@ -19,6 +19,14 @@ def shipped() -> dict[str, Path]:
     return {}
 
 
+def reference() -> Path | None:
+    """The folder of results that come with gscale; None where an installed package has none."""
+    for folder in (_PACKAGE / "reference", _PACKAGE.parent / "results" / "reference"):
+        if folder.is_dir():
+            return folder
+    return None
+
+
 def load(name_or_file: str) -> Sweep:
     """The sweep of that name, or the one called SWEEP in a Python file.
 

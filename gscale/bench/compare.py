@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
+from gscale.bench.names import name_of
 from gscale.bench.scaling import Curve, Estimate, crossing, curves, half_width
 from gscale.bench.store import short
 from gscale.bench.style import styled
@@ -20,11 +21,6 @@ _TARGET = math.e
 _EXACT_TARGET = 1e-6  # nats left, where there is no sampling noise
 _ROUNDING = 1e-14
 _KIND = ["dataset", "rotation", "marginal", "coupling"]
-_MODES = {
-    "LayerwiseTrained": "each layer trained",
-    "EndToEnd": "trained end to end",
-    "EndToEndScales": "scales trained end to end",
-}
 _MARKERS = "osD^vP*X<>hd"
 
 Measure = Callable[[Curve], float]
@@ -173,11 +169,3 @@ def _all_handles(panels: np.ndarray) -> tuple[list[Artist], list[str]]:
             found.setdefault(label, handle)
     labels = sorted(found)
     return [found[label] for label in labels], labels
-
-
-def name_of(curve: Curve) -> str:
-    """The way to a flow: its layer, and how it is trained where that is not layer by layer."""
-    parts = [curve.setting[part] for part in ("rotation", "coupling", "marginal")]
-    layer = " + ".join(short(part) for part in parts if not pd.isna(part))
-    mode = _MODES.get(str(curve.setting["training"]).split("(")[0])
-    return layer if mode is None else f"{layer}, {mode}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.stats import norm, pearson3
 from scipy.stats import t as student_t
 
 from gscale.bench.baseline import Entry
@@ -22,8 +23,8 @@ Ruling = Literal["same", "moved", "no result", "new"]
 class Verdict:
     """One slope, or level (a mean over all D), beside its baseline.
 
-    ``difference`` is measured minus baseline and ``half_width`` half of its interval, at the level that
-    `LEVEL` leaves each of the many: it is "moved" where the difference is beyond that and the tolerance.
+    ``difference`` is measured minus baseline and ``half_width`` what chance makes of it on that side, at the
+    level that `LEVEL` leaves each of the many: it is "moved" where it is beyond that and the tolerance.
     ``why`` says what is missing where there is no result.
     """
 
@@ -52,7 +53,9 @@ def judge(found: Sequence[Gauge], baseline: Sequence[Entry]) -> list[Verdict]:
 
     Means at each D (or log N) are weighed as in the baseline, for slopes and levels alike. Their
     scatter is the pooled one of both; the interval is Student's, with Satterthwaite's degrees of freedom, at
-    `LEVEL` divided by the number of comparisons (Bonferroni).
+    `LEVEL` divided by the number of comparisons (Bonferroni), and wider on the side to which the baseline's
+    seeds are skewed, as of a Pearson law of type III with the skewness of the difference: of a few seeds, one
+    that is far out is rare but not as rare as a normal law has it.
     """
     by_name = {gauge.name: gauge for gauge in found}
     n_comparisons = sum(len(_quantities(entry)) for entry in baseline)
@@ -100,7 +103,7 @@ def _judge(entry: Entry, quantity: Quantity, gauge: Gauge | None, level: float) 
         )
     numbers = [gauge.numbers[int(at)] for at in entry.at]
     after = float(share @ [n.mean() for n in numbers])
-    half_width = _half_width(share, entry, numbers, level)
+    half_width = _half_width(share, entry, numbers, level, 1 if after > before else -1)
     moved = abs(after - before) > max(half_width, tolerance)
     ruling: Ruling = "moved" if moved else "same"
     return Verdict(
@@ -115,8 +118,10 @@ def _missing(entry: Entry, gauge: Gauge | None) -> str:
     return f"no value at {', '.join(lost)}" if lost else ""
 
 
-def _half_width(share: np.ndarray, entry: Entry, numbers: list[np.ndarray], level: float) -> float:
-    """Of the interval of a difference of two weighted sums of means."""
+def _half_width(
+    share: np.ndarray, entry: Entry, numbers: list[np.ndarray], level: float, side: Literal[1, -1]
+) -> float:
+    """What chance makes of a difference of two weighted sums of means, on one side."""
     n = np.array([len(one) for one in numbers])
     own = np.array([((one - one.mean()) ** 2).sum() for one in numbers])
     freedom = entry.n_seeds - 1 + n - 1
@@ -125,9 +130,12 @@ def _half_width(share: np.ndarray, entry: Entry, numbers: list[np.ndarray], leve
     variances = np.where(variances == 0, 1 / (entry.n_seeds + n), variances)
     parts = share**2 * variances * (1 / n + 1 / entry.n_seeds)
     total = parts.sum()
-    return float(
-        student_t.ppf(1 - level / 2, total**2 / (parts**2 / np.maximum(freedom, 1)).sum()) * math.sqrt(total)
-    )
+    wider = student_t.ppf(1 - level / 2, total**2 / (parts**2 / np.maximum(freedom, 1)).sum())
+    thirds = side * share**3 * entry.skewness * variances**1.5 * (1 / n**2 - 1 / entry.n_seeds**2)
+    # those to the other side make no tail on this one shorter
+    skewness = np.maximum(thirds, 0).sum() / total**1.5
+    skewed = pearson3.ppf(1 - level / 2, skewness) / norm.ppf(1 - level / 2)
+    return float(wider * skewed * math.sqrt(total))
 
 
 def _new(gauge: Gauge) -> Verdict:

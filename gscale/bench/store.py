@@ -57,6 +57,9 @@ HISTOGRAMS = pa.schema(
     metadata={"gscale_schema": str(SCHEMA_VERSION)},
 )
 
+# What a failure record says of a cell.
+FAILURE = ("sweep", "cell_id", "cell", "setting", "error", "traceback")
+
 _ASIDE = "_histograms"  # who reads a folder of tables as one passes over names that begin like this
 
 
@@ -138,10 +141,19 @@ def read_tables(folder: Path) -> pd.DataFrame:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give a results folder, such as results")
-    paths = sorted(folder.glob("*.parquet")) or sorted(folder.glob("[!_]*/*.parquet"))
+    paths = _table_paths(folder)
     if not paths:
         raise InputError(f"{folder} holds no results: make some with gscale run")
     return _read(paths, SCHEMA)
+
+
+def has_tables(folder: Path) -> bool:
+    """Whether there is a cell in a folder, or in the folders right below it."""
+    return bool(_table_paths(folder))
+
+
+def _table_paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.parquet")) or sorted(folder.glob("[!_]*/*.parquet"))
 
 
 def read_histograms(folder: Path) -> pd.DataFrame:
@@ -169,9 +181,23 @@ def _read(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
 
 
 def read_failures(folder: Path) -> list[dict[str, str]]:
-    """The failure records in a folder, or in the folders right below it."""
+    """The failure records in a folder, or in the folders right below it.
+
+    Raises
+    ------
+    InputError
+        If one is corrupt.
+    """
     paths = sorted(folder.glob("*.failed.json")) or sorted(folder.glob("*/*.failed.json"))
-    return [json.loads(path.read_text()) for path in paths]
+    return [_failure(path) for path in paths]
+
+
+def _failure(path: Path) -> dict[str, str]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(record[name]) for name in FAILURE}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{path} is no failure record: delete it, and run the sweep again") from None
 
 
 def _check(path: Path, expected: pa.Schema = SCHEMA) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from gscale.bench.compare import Crossing, Measure, crossings, measures, name_of, values_at
+from gscale.bench.compare import Crossing, Measure, crossings, measures, values_at
+from gscale.bench.names import name_of
 from gscale.bench.report.figure import Axis, Figure, Series, category
 from gscale.bench.report.losses import seeds_of, seeds_text
 from gscale.bench.scaling import Curve, Estimate, Slope, half_width, rate_of, target_text

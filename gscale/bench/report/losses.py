@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from gscale.bench.compare import name_of
 from gscale.bench.findings import turn_heading
 from gscale.bench.means import in_dims, stacked_curves
+from gscale.bench.names import name_of
 from gscale.bench.report.figure import Axis, Figure, Series, category, shade, thinned
 from gscale.bench.scaling import Curve, Turn, expected_in, half_width
 from gscale.bench.store import short

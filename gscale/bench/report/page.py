@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from gscale.bench.compare import has_rivals, name_of
+from gscale.bench.compare import has_rivals
 from gscale.bench.findings import Findings, find
+from gscale.bench.names import name_of
 from gscale.bench.report import tables
 from gscale.bench.report.figure import MAX_POINTS, Figure, category
 from gscale.bench.report.layers import layers_by_dim, rivals_by_dim

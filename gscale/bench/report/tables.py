@@ -7,9 +7,10 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from gscale.bench.compare import crossings, measures, name_of
+from gscale.bench.compare import crossings, measures
 from gscale.bench.distances import Reached, mean_of
 from gscale.bench.findings import distance_heading, mean_text, slope_heading, turn_heading
+from gscale.bench.names import name_of
 from gscale.bench.report.layers import estimate_text, within
 from gscale.bench.scaling import Curve, Slope, Turn, remarks
 from gscale.bench.store import short
@@ -147,11 +148,9 @@ def failures(records: list[dict[str, str]]) -> str:
 
 
 def _failure(record: dict[str, str]) -> str:
-    name = f"{record.get('sweep', '')}: {record.get('cell', '')}"
-    trace = escape(str(record.get("traceback", "")))
-    error = escape(str(record.get("error", "")))
+    sweep, cell, error, trace = (escape(record[name]) for name in ("sweep", "cell", "error", "traceback"))
     return (
-        f'<div class="failure"><p><b>{escape(name)}</b><br>{error}</p>'
+        f'<div class="failure"><p><b>{sweep}: {cell}</b><br>{error}</p>'
         f"<details><summary>Traceback</summary><pre>{trace}</pre></details></div>"
     )
 

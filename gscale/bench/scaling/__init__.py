@@ -5,32 +5,37 @@ from gscale.bench.scaling.counts import (
     Curve,
     Factor,
     Gain,
+    Left,
     Tail,
     curves,
     layers_needed,
     tail_rate,
     target_named,
 )
-from gscale.bench.scaling.estimates import Estimate, half_width
+from gscale.bench.scaling.estimates import UNKNOWN, Estimate, half_width
 from gscale.bench.scaling.expected import break_even, expected_in, expected_losses, known_slope, rate_of
 from gscale.bench.scaling.laws import (
     ScalingFit,
     compare_laws,
     crossing,
+    exponent,
     fit_scaling,
     predict,
 )
 from gscale.bench.scaling.prediction import Prediction, predict_layers
-from gscale.bench.scaling.samples import Sample
+from gscale.bench.scaling.samples import Counts, Sample
 from gscale.bench.scaling.tables import Slope, missed_text, remarks, slopes, target_text
 from gscale.bench.scaling.turning import Turn, turns, varies_rows
 
 __all__ = [
     "SETTING",
+    "UNKNOWN",
+    "Counts",
     "Curve",
     "Estimate",
     "Factor",
     "Gain",
+    "Left",
     "Prediction",
     "Sample",
     "ScalingFit",
@@ -43,6 +48,7 @@ __all__ = [
     "curves",
     "expected_in",
     "expected_losses",
+    "exponent",
     "fit_scaling",
     "half_width",
     "known_slope",

@@ -94,7 +94,8 @@ def _newton(filled: np.ndarray, unknown: np.ndarray, means: np.ndarray, scatter:
         z = (filled - means[..., None]) / scatter
         hazard = _hazard(z)
         score = np.where(unknown, hazard, z).sum(-1)
-        slope = np.where(unknown, hazard * (hazard - z), 1.0).sum(-1)
+        with np.errstate(over="ignore"):  # of a scatter that is next to nothing
+            slope = np.where(unknown, hazard * (hazard - z), 1.0).sum(-1)
         means = means + scatter[..., 0] * score / slope
     return means
 

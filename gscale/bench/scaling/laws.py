@@ -12,6 +12,8 @@ from gscale.bench.scaling.censored import filled_by, mean_above
 from gscale.bench.scaling.estimates import UNKNOWN, Estimate, interval
 from gscale.bench.scaling.samples import Counts, Sample
 
+_NEVER = 1e15  # the D where lines cross that are parallel
+
 LAWS = ("constant", "log", "linear", "power")
 
 _STEPS = 80  # of expectation–maximisation, see `filled_by`
@@ -107,7 +109,7 @@ def crossing(first: Counts, second: Counts) -> Estimate:
     """The D where power laws through two sets of positive numbers meet, with its interval over seeds.
 
     Beyond it, or below, ``first`` is the larger. NaN with fewer than 2 dimensions on either side; an
-    interval may reach to 0 or infinity where the exponents can't be told apart. Outside of the dimensions at
+    interval may reach to 0 or 10¹⁵ where the exponents can't be told apart. Outside of the dimensions at
     hand it is an extrapolation.
 
     Examples
@@ -126,8 +128,20 @@ def crossing(first: Counts, second: Counts) -> Estimate:
         lines.append(fit_power(sample.dims, np.vstack([sample.means, sample.resampled(sample.means)])))
     (a1, b1), (a2, b2) = lines
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        meet = np.exp((a2 - a1) / (b1 - b2))
+        meet = np.minimum(np.exp((a2 - a1) / (b1 - b2)), _NEVER)
     return interval(meet[0], meet[1:])
+
+
+def exponent(counts: Counts) -> float:
+    """Exponent of a power law through positive numbers; NaN with fewer than 2 dimensions.
+
+    Examples
+    --------
+    >>> round(exponent({d: np.array([d**2.0]) for d in (2, 4, 8)}), 6)
+    2.0
+    """
+    sample = Sample.of({dim: n for dim, n in counts.items() if (n > 0).all()})
+    return float(fit_power(sample.dims, sample.means)[1])
 
 
 def predict(law: str, dims: np.ndarray, means: np.ndarray, at: np.ndarray) -> np.ndarray:

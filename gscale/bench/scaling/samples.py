@@ -57,6 +57,14 @@ class Scatter:
         """Standard deviation of a seed where the mean is this."""
         return np.exp(self.log_factor + self.power * np.log(np.maximum(means, 1)))
 
+    def drawn(self, rng: np.random.Generator, means: np.ndarray) -> np.ndarray:
+        """What single seeds are off by: Student's law, and a power drawn from what is known of it."""
+        noise = math.sqrt(self.variance_power) * rng.standard_normal(len(means))
+        powers = np.clip(self.power + noise, 0, 1)
+        wider = np.exp((powers - self.power) * (np.log(np.maximum(means, 1)) - self.log_size))
+        freedom = 1 / (2 * max(self.variance, np.finfo(float).eps))
+        return self.at(means) * wider * rng.standard_t(freedom, len(means))
+
     def freedom(self, means: np.ndarray) -> np.ndarray:
         """Degrees of freedom of normal counts whose standard deviation would be known as well as this one."""
         lever = np.log(np.maximum(means, 1)) - self.log_size
