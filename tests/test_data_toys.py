@@ -54,6 +54,13 @@ def test_densities_are_normalised_in_8_dimensions(source):
     assert abs(ratio.mean() - 1) < 5 * error
 
 
+@pytest.mark.parametrize("source", [*ANY, *PLANE], ids=repr)
+def test_train_and_test_share_no_row(source):
+    with jax.enable_x64(True):
+        rows = source.sample(KEY, 2, 100_000, 200, "float64")  # drawn and compiled for its density above
+    assert not set(map(bytes, np.asarray(rows.train))) & set(map(bytes, np.asarray(rows.test)))
+
+
 def test_student_t_is_that_of_scipy():
     x, log_prob = drawn(StudentT(), 8)
     truth = stats.multivariate_t(np.zeros(8), np.eye(8), df=4.0).logpdf(x)
