@@ -23,6 +23,8 @@ from gscale.flow import Flow
 from gscale.modelled import model_of, open_model
 from gscale.saved import is_flow, load_flow, save_flow
 
+pytestmark = pytest.mark.long  # each fits a flow
+
 KEY = jax.random.key(0)
 
 

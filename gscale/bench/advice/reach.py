@@ -116,11 +116,14 @@ class Reach:
         return float(np.median([_pace(one, self.loss) for one in seeds]))
 
     def _least(self, dim: int) -> Estimate:
-        """The loss that is left at best at some D, with the depths that were run; 0 where it is 0 at one."""
+        """The loss that is left at best at some larger D, with the depths that were run; NaN if unknown.
+
+        0 where it is 0 at the largest D, as of the best of rivals, or of losses that are exact.
+        """
         lowest = {d: _least(seeds) for d, seeds in self.by_dim.items()}
-        if self._exact or any((least <= 0).any() for least in lowest.values()):
+        if self._exact or (lowest[max(lowest)] <= 0).any():
             return Estimate(0.0, 0.0, 0.0)
-        return _scaled(lowest, None, dim)
+        return _scaled({d: least for d, least in lowest.items() if (least > 0).all()}, None, dim)
 
 
 def _pace(curve: Curve, loss: float) -> float:
