@@ -39,7 +39,7 @@ def predict_layers(sample: Sample, dim: int) -> Prediction:
     --------
     >>> counts = {d: 2 + 0.5 * d + np.array([-0.1, 0.0, 0.1]) for d in (2, 4, 8, 16, 32, 64, 128)}
     >>> print(predict_layers(Sample.of(counts), 24))
-    14.003 [13.699, 14.308]
+    14.004 [13.702, 14.312]
     >>> predict_layers(Sample.of(counts), 256).extrapolated
     True
     """
