@@ -119,7 +119,7 @@ def test_digits_keep_train_and_test_images_apart():
         assert sorted(map(tuple, drawn)) == sorted(map(tuple, pool.reshape(-1, 64)))
 
 
-def testarea_average():
+def test_area_average():
     shrink = area_average(8, 3)
     np.testing.assert_allclose(shrink.sum(1), 1)
     np.testing.assert_allclose(shrink.sum(0), 3 / 8)

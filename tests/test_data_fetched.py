@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+import h5py
 import jax
 import numpy as np
 import pandas as pd
@@ -396,7 +397,6 @@ def test_damaged_sets_are_one_line(folder, monkeypatch, name, content, message):
 
 
 def test_bsds300(folder, monkeypatch):
-    h5py = pytest.importorskip("h5py", reason="BSDS300 is in HDF5")
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         for part, n in (("train", 50), ("validation", 10), ("test", 20)):

@@ -252,6 +252,13 @@ def test_a_path_that_is_no_file_and_a_column_that_is_not_there(tmp_path):
         own_file(tmp_path / "two.npz")
 
 
+@pytest.mark.parametrize("encode", [False, True])
+def test_numbers_written_as_text_are_refused(tmp_path, encode):
+    pd.DataFrame({"a": [str(i) for i in range(20)]}).to_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(InputError, match=r"column 'a' holds numbers written as text"):
+        own_file(tmp_path / "mine.parquet", encode=encode)
+
+
 def test_a_file_that_changes_while_it_is_in_use_is_refused(tmp_path):
     source = own_file(write(tmp_path / "mine.csv", REALS))
     write(tmp_path / "mine.csv", REALS + 1)

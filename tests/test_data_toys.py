@@ -41,6 +41,78 @@ def test_densities_agree_with_counts_in_boxes_of_the_plane(source):
     assert weights.std() / len(x) ** 0.5 < 0.06 * area  # the test has power
 
 
+def _radius(x, y):
+    return np.sqrt(x**2 + y**2)
+
+
+def _mixture(x, y):
+    mean_key, scale_key = jax.random.split(KEY, 4)[:2]
+    with jax.enable_x64(True):
+        means = 10 * np.asarray(jax.random.normal(mean_key, (3, 2), "float64"))
+        scales = 1 + np.asarray(jax.random.uniform(scale_key, (3, 2), "float64"))
+    parts = zip(means, scales, strict=True)
+    return sum(stats.norm.pdf(x, m[0], s[0]) * stats.norm.pdf(y, m[1], s[1]) for m, s in parts) / 3
+
+
+def _laplace(x, y):
+    with jax.enable_x64(True):
+        unmixing = np.linalg.inv(np.asarray(LaplaceSources().mixing(KEY, 2), float))
+    s, t = (row[0] * x + row[1] * y for row in unmixing)
+    return np.exp(-np.abs(s) - np.abs(t)) / 4 * abs(np.linalg.det(unmixing))
+
+
+def _board(x, y):
+    column, row = np.floor(x + 2), np.floor(y + 2)
+    return ((np.abs(x) < 2) & (np.abs(y) < 2) & ((column + row) % 2 == 0)) / 8
+
+
+# Densities in the plane, written from the definitions; a truncated wall's missing mass is below 1e-3.
+IN_THE_PLANE = [
+    (Banana(), lambda x, y: stats.norm.pdf(x) * stats.norm.pdf(y, 0.9 / 2**0.5 * (x**2 - 1), 0.19**0.5)),
+    (BananaTree(), lambda x, y: stats.norm.pdf(x) * stats.norm.pdf(y, (1 + x**2) ** 0.5 - 1, 0.25)),
+    (StudentT(), lambda x, y: (1 + (x**2 + y**2) / 4) ** -3 / (2 * np.pi)),
+    (
+        Shell(0.3),
+        lambda x, y: (
+            stats.norm.pdf(_radius(x, y), 2**0.5, 0.3 * 2**0.5)
+            / stats.norm.cdf(1 / 0.3)
+            / (2 * np.pi * _radius(x, y))
+        ),
+    ),
+    (GaussianMixture(3), _mixture),
+    (LaplaceSources(), _laplace),
+    (Checkerboard(), _board),
+    (
+        Rings(),
+        lambda x, y: sum(
+            stats.norm.pdf(_radius(x, y), r, 0.08) / (6 * np.pi * _radius(x, y)) for r in (2 / 3, 4 / 3, 2)
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "density"), IN_THE_PLANE, ids=[repr(source) for source, _ in IN_THE_PLANE]
+)
+def test_densities_of_the_plane_integrate_to_1(source, density):
+    """The definition's density is that of the drawn rows, and has the mass 1 by the midpoint rule.
+
+    Its error is that of the edges: of the board, of the shell and rings at 0, of the Laplace sources' kink.
+    """
+    x, log_prob = drawn(source, 2)
+    np.testing.assert_allclose(log_prob[:1000], np.log(density(*x[:1000].T)), rtol=1e-6)
+    u = (np.arange(1600) + 0.5) / 800 - 1
+    points, widths = (2 * u, np.full(1600, 4 / 1600)) if isinstance(source, Checkerboard) else _stretched(u)
+    mass = (density(points[:, None], points[None]) * widths[:, None] * widths[None]).sum()
+    assert abs(mass - 1) < 1e-3
+
+
+def _stretched(u):
+    """From [−1, 1] to [−200, 200], densest at 0."""
+    end = np.arcsinh(400.0)
+    return np.sinh(end * u) / 2, np.cosh(end * u) * end / 2 * (u[1] - u[0])
+
+
 @pytest.mark.parametrize("source", ANY, ids=repr)
 def test_densities_are_normalised_in_8_dimensions(source):
     """Monte Carlo: E[q/p] is 1 for any normalised q that p covers, here a narrow normal around one row."""

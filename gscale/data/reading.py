@@ -211,6 +211,8 @@ def _is_real(kind: pa.DataType) -> bool:
 
 def _codes(path: str, name: str, texts: list[str], encode: bool) -> np.ndarray:
     numbers = sum(map(_is_number, texts))
+    if numbers == len(texts):
+        raise InputError(f"{path}: column {name!r} holds numbers written as text: make them numbers")
     row = next(i for i, text in enumerate(texts, 1) if not _is_number(text))
     if numbers > len(texts) / 2 or not encode:
         what = "mend it" if numbers > len(texts) / 2 else "leave the column out, or have text encoded"
