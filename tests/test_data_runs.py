@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from gscale.bench import catalog, store
+from gscale.bench.own import on_own
+from gscale.data import own_file
 
 
 @pytest.fixture
@@ -52,6 +54,27 @@ def test_one_column_is_one_dimension(gscale, tmp_path):
     code, out, _ = gscale(*RUN, "one.csv")
     assert (code, "1 cells run" in out) == (0, True)
     assert dims(tmp_path / "results") == [1]
+
+
+def test_an_own_table_takes_the_place_of_several_with_all_its_rows(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(12_000, 9))
+    np.save(tmp_path / "mine.npy", rows)
+    source = own_file(tmp_path / "mine.npy")
+    cells = [on_own(catalog.load("tables"), name, source).cells(name) for name in ("ci", "quick", "full")]
+    assert [{(cell.n_samples, cell.n_test) for cell in of} for of in cells] == [
+        {(2_000, 500)},
+        {(8_000, 2_000)},
+        {(9_600, 2_400)},
+    ]
+    # the D of all its tables that fit, each once
+    assert [[cell.dim for cell in of] for of in cells] == [[2, 4, 6, 8]] * 3
+
+
+def test_a_sweep_over_rows_keeps_them(tmp_path):
+    np.save(tmp_path / "mine.npy", np.random.default_rng(0).normal(size=(1_000, 9)))
+    sweep = catalog.load("finite_samples")
+    cells = on_own(sweep, "ci", own_file(tmp_path / "mine.npy")).cells("ci")
+    assert {cell.n_samples for cell in cells} == {300, 800}  # 3,000 are asked for
 
 
 @pytest.mark.usefixtures("files")
