@@ -1,13 +1,14 @@
 """Layer counts and slopes from curves whose answer is known."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from gscale import InputError
-from gscale.bench import scaling
+from gscale.bench import scaling, store
 from gscale.bench.scaling import (
     Factor,
     Gain,
@@ -135,6 +136,14 @@ def test_a_target_nobody_reached_has_no_slope():
     fit = fit_scaling({4: np.array([np.nan, np.nan]), 8: np.array([np.nan, 3.0])})
     assert math.isnan(fit.slope.value)
     assert fit.law is None
+
+
+def test_a_fit_that_runs_away_does_so_without_a_word():
+    """Few D are reached and the others are far above: a power without bound, whose interval is not told."""
+    table = store.read_tables(Path(__file__).parents[1] / "results" / "reference" / "toys")
+    (slope,) = slopes(table[table["dataset"].str.startswith("LaplaceSources")])
+    assert math.isfinite(slope.fit.exponent.value)
+    assert math.isnan(slope.fit.exponent.high)
 
 
 def test_a_dimension_that_needs_no_layer_does_not_rule_the_fit():

@@ -9,6 +9,7 @@ Map = Callable[[np.ndarray], np.ndarray]
 
 _MOST_STEPS = 100
 _TOLERANCE = 1e-3  # of the scatter: far below what chance does
+_FAR = 1e5  # beyond, the hazard of a normal law at z is z to ten digits
 
 
 def mean_above(mean: np.ndarray, scatter: np.ndarray, limit: np.ndarray) -> np.ndarray:
@@ -102,4 +103,5 @@ def _newton(filled: np.ndarray, unknown: np.ndarray, means: np.ndarray, scatter:
 
 def _hazard(z: np.ndarray) -> np.ndarray:
     """Density of the standard normal law over its mass above z."""
-    return np.exp(-0.5 * z**2 - log_ndtr(-z)) / np.sqrt(2 * np.pi)
+    near = np.clip(z, -_FAR, _FAR)
+    return np.where(z > _FAR, z, np.exp(-0.5 * near**2 - log_ndtr(-near)) / np.sqrt(2 * np.pi))

@@ -173,7 +173,8 @@ def fit_power(dims: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarr
     logs = np.log(np.maximum(means[..., used], np.finfo(float).tiny))
     centred = np.log(dims[used]) - np.log(dims[used]).mean()
     exponent = (centred * logs).sum(-1) / (centred**2).sum()
-    return logs.mean(-1) - exponent * np.log(dims[used]).mean(), exponent
+    with np.errstate(invalid="ignore"):  # of means that ran away
+        return logs.mean(-1) - exponent * np.log(dims[used]).mean(), exponent
 
 
 def _line(dims: np.ndarray, intercept: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -181,7 +182,8 @@ def _line(dims: np.ndarray, intercept: np.ndarray, slope: np.ndarray) -> np.ndar
 
 
 def _power(dims: np.ndarray, log_factor: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-    return np.exp(log_factor[..., None] + exponent[..., None] * np.log(dims))
+    with np.errstate(over="ignore"):  # censored at all D but one or two, a power has no bound
+        return np.exp(log_factor[..., None] + exponent[..., None] * np.log(dims))
 
 
 def _estimates(sample: Sample, fit: Fit, curve: Callable[..., np.ndarray]) -> list[Estimate]:
