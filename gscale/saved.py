@@ -1,4 +1,4 @@
-"""Models on disk: arrays in one .safetensors file, and in its header how they are nested. Reading runs nothing."""
+"""Models on disk: one .safetensors file, whose header says how its arrays are nested. Reading runs nothing."""
 
 import hashlib
 import importlib
@@ -108,7 +108,7 @@ def save(path: Path | str, kind: str, content: Any, summary: Mapping[str, Any]) 
         "structure": structure,
     }
     named = {f"array_{i}": np.ascontiguousarray(array) for i, array in enumerate(arrays)}
-    _write(path, as_safetensors(named, {**header, "sha256": _digest_of(header, named)}))
+    write_whole(path, as_safetensors(named, {**header, "sha256": _digest_of(header, named)}))
 
 
 def load(path: Path | str, kind: str) -> Any:
@@ -240,7 +240,14 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:99]
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it: it is whole or not there.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         partial.write_bytes(content)

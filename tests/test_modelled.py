@@ -32,9 +32,7 @@ KEY = jax.random.key(0)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return model_of(
-        tmp_path_factory.mktemp("model") / "digits-9.safetensors", Digits(), 9, 1_000, n_layers=12
-    )
+    return model_of(tmp_path_factory.mktemp("model") / "nine.safetensors", Digits(), 9, 1_000, n_layers=12)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +74,7 @@ def test_the_density_is_normalised(rows):
 
 
 def test_a_model_has_one_dimension_and_no_path_in_its_name(model):
-    assert repr(model).startswith("ModelDistribution(name='digits-9.safetensors', digest='")
+    assert repr(model).startswith("ModelDistribution(name='nine.safetensors', digest='")
     assert open_model(model.path) == model
     for dim, message in ((4, "is a model of D = 9 and of no other"), (10, "dim is 10: the largest of")):
         with pytest.raises(InputError, match=message):
@@ -131,7 +129,7 @@ def test_a_changed_byte_is_noticed(tmp_path, model):
     path, content = tmp_path / "x.safetensors", bytearray(model.path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
-    with pytest.raises(InputError, match="x.safetensors is damaged"):
+    with pytest.raises(InputError, match=r"x.safetensors is damaged"):
         open_model(path)
 
 

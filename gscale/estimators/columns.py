@@ -1,8 +1,12 @@
-"""Columns of a table as coordinates of a flow: each kind maps a value to some numbers, with its log-slope."""
+"""Columns of a table as coordinates of a flow: each kind maps a value to some numbers, with its log-slope.
+
+Of a fitted column ``encode`` takes n values and their ``place`` (n, k) in [0, 1), which says where within its
+cell a value that is not continuous goes, to coordinates (n, k) and log dy/dx (n,), in nats; of a cell, to the
+log of the volume that it has per unit of ``place``. ``decode`` takes coordinates (n, k) back to values (n,).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -15,28 +19,6 @@ _TIED = 0.9  # fewer distinct values than this share of the rows: the column is 
 _SAME = 1e-9  # of a column's range: values closer than this are one value
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 _EDGE = 1e-9  # how far within its cell a category's place stays, as a share of the cell
-
-
-class Column(Protocol):
-    """A fitted column: n values to coordinates (n, k) and back.
-
-    ``place`` (n, k), in [0, 1), says where within its cell a value that is not continuous goes.
-    """
-
-    name: str
-
-    @property
-    def width(self) -> int:
-        """Coordinates k."""
-        ...
-
-    def encode(self, values: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates (n, k), and log dy/dx (n,) in nats, for a cell log of its volume in y."""
-        ...
-
-    def decode(self, y: np.ndarray) -> np.ndarray:
-        """Values (n,) of coordinates (n, k)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -155,6 +137,9 @@ class Indicators:
     def decode(self, y: np.ndarray) -> np.ndarray:
         code = np.where(y.max(1) > 0.5, y.argmax(1), self.width)
         return np.array([*self.values, None], object)[code]
+
+
+Column = Number | Category | Indicators
 
 
 def number(name: str, values: np.ndarray) -> Number:

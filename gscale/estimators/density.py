@@ -164,7 +164,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         return gaussianity(self.flow_, y)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Names of the coordinates of images: z0, z1, …"""
+        """Names of the coordinates of images, z0, z1 and so on."""
         check_is_fitted(self)
         return np.array([f"z{i}" for i in range(self.encoder_.dim)], object)
 

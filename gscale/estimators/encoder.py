@@ -159,7 +159,8 @@ class Encoder:
             column.encode(own, where)
             for column, own, where in zip(self.columns, values, np.split(place, ends, axis=1), strict=True)
         ]
-        return np.concatenate([y for y, _ in parts], 1).astype(np.float32), sum(s for _, s in parts)
+        log_slope = np.sum([slope for _, slope in parts], axis=0)
+        return np.concatenate([y for y, _ in parts], 1).astype(np.float32), log_slope
 
     def decode(self, y: np.ndarray) -> list[np.ndarray]:
         """Values (N,) of each column at coordinates (N, D)."""
@@ -183,7 +184,8 @@ class Encoder:
             held, fitted = ("text", "numbers") if column.is_text else ("numbers", "text")
             row = int(np.argmin(column.missing))
             raise InputError(
-                f"{column.name} holds {held}, {column.values[row]!r} in row {row}: it held {fitted} in the fit"
+                f"{column.name} holds {held}, {column.values[row]!r} in row {row}: "
+                f"it held {fitted} in the fit"
             )
         if self.fills[i] is None:
             refuse_missing(column)

@@ -1,4 +1,4 @@
-"""Flows of encoded rows: how many rows they are fitted to, with which smoothing, and how many are run at once."""
+"""Flows of encoded rows: to how many they are fitted, with which smoothing, and how many are run at once."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +15,6 @@ from gscale.errors import InputError
 from gscale.flow import Flow, LayerSpec, Spec
 from gscale.learned import ICA, PCA
 from gscale.marginals import Quantiles
-from gscale.metrics import normal_log_prob
 from gscale.stopping import LossStillFalls, Stopping
 from gscale.train import fit_layerwise
 
@@ -117,6 +116,11 @@ def log_densities(flow: Flow, y: np.ndarray) -> np.ndarray:
     return _in_chunks(_log_densities, flow, y)[0]
 
 
+def log_densities_of_scores(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Log-density (N,), in nats, of the images of rows (N, D) under the map in front of the first layer."""
+    return _in_chunks(_log_densities_of_scores, flow, y)[0]
+
+
 def radii(flow: Flow, y: np.ndarray) -> np.ndarray:
     """Squared radius |z|² (N,) of the images of the rows of y (N, D)."""
     return (latents(flow, y).astype(float) ** 2).sum(1)
@@ -139,8 +143,13 @@ def by_layer(flow: Flow, y: np.ndarray) -> np.ndarray:
 
 @eqx.filter_jit
 def _log_densities(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
-    z, log_det = jax.vmap(flow.forward)(y)
-    return (normal_log_prob(z) + log_det,)
+    return (jax.vmap(flow.log_prob)(y),)
+
+
+@eqx.filter_jit
+def _log_densities_of_scores(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
+    scores = y if flow.first is None else jax.vmap(flow.first.forward)(y)[0]
+    return (jax.vmap(Flow(flow.layers, None, flow.dim).log_prob)(scores),)
 
 
 @eqx.filter_jit

@@ -92,10 +92,11 @@ def _looked_at(name: str, values: np.ndarray) -> RawColumn:
     if numbers.any():
         row, other = int(np.argmax(is_text)), int(np.argmax(numbers))
         raise InputError(
-            f"{name} holds text, {values[row]!r} in row {row}, among numbers, {values[other]!r} in row {other}: "
-            "make all of it one or the other"
+            f"{name} holds text, {values[row]!r} in row {row}, among numbers, {values[other]!r} in row "
+            f"{other}: make all of it one or the other"
         )
-    return RawColumn(name, np.where(missing, None, values), is_text=True)
+    values[missing] = None
+    return RawColumn(name, values, is_text=True)
 
 
 def _real(value: Any) -> float:
@@ -131,13 +132,13 @@ def refuse_missing(column: RawColumn) -> None:
 
 def refuse_numbers_as_text(column: RawColumn) -> None:
     """Refuse text most of which reads as numbers: a column of numbers with something else in it."""
-    texts = [value for value in column.values if value is not None]
+    texts = [value for value in list(column.values) if value is not None]
     reads = [_reads(text) for text in texts]
     if sum(reads) > len(reads) / 2:
         row = int(np.argmin(reads)) if not all(reads) else 0
         raise InputError(
-            f"{column.name} holds numbers as text, and {texts[row]!r} (row {row} of those not missing): make it "
-            "numbers, or name it in categorical_columns"
+            f"{column.name} holds numbers as text, and {texts[row]!r} (row {row} of those not missing): "
+            "make it numbers, or name it in categorical_columns"
         )
 
 
