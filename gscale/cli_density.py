@@ -1,4 +1,4 @@
-"""The ``gscale density`` and ``gscale detect`` commands: models of a table's rows, and what is unlike them."""
+"""The ``gscale density`` and ``gscale detect`` commands: models of a table's rows, and rows unlike them."""
 
 import io
 import sys
@@ -144,9 +144,8 @@ def score_detector(
     _write_table(out, table)
     if report is not None:
         _write_report(report, detector, frame, table, anomalous, data.name)
-    print(
-        f"{out}: {len(table):,} rows, {table['alarm'].sum():,} alarms at a rate of {detector.false_alarm_rate:g}"
-    )
+    alarms = int(table["alarm"].sum())
+    print(f"{out}: {len(table):,} rows, {alarms:,} alarms at a rate of {detector.false_alarm_rate:g}")
     for line in _told_apart(table, anomalous):
         print(line)
 
@@ -223,7 +222,8 @@ def _told_apart(table: pd.DataFrame, anomalous: np.ndarray | None) -> Iterator[s
     strangeness, alarm = table["strangeness"], table["alarm"].to_numpy()
     yield f"AUROC {roc_auc_score(anomalous, strangeness):.4f}"
     yield f"average precision {average_precision_score(anomalous, strangeness):.4f}"
-    yield f"alarms among normal rows {alarm[~anomalous].mean():.2%}, among anomalies {alarm[anomalous].mean():.2%}"
+    normal, others = alarm[~anomalous].mean(), alarm[anomalous].mean()
+    yield f"alarms among normal rows {normal:.2%}, among anomalies {others:.2%}"
 
 
 def _write_report(

@@ -1,4 +1,4 @@
-"""Models on disk: one .safetensors file, whose header says how its arrays are nested. Reading runs nothing."""
+"""Models on disk: one .safetensors file, its header says how arrays are nested. Reading runs nothing."""
 
 import hashlib
 import importlib

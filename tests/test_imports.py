@@ -85,11 +85,11 @@ ALLOWED = {
     "estimators.columns": FOUNDATION,
     "estimators.encoder": FOUNDATION | ESTIMATORS | {"gscale.data.rows"},
     "estimators.flows": FOUNDATION
-    | {f"gscale.{name}" for name in ("flow", "learned", "marginals", "stopping", "train")},
+    | {f"gscale.{name}" for name in ("flow", "marginals", "stopping", "train")},
     "estimators.gaussianity": FOUNDATION | {"gscale.estimators.flows", "gscale.flow"},
     "estimators.density": FOUNDATION
     | ESTIMATORS
-    | {"gscale.estimators.gaussianity", "gscale.flow", "gscale.stopping"},
+    | {"gscale.estimators.gaussianity", "gscale.flow", "gscale.learned", "gscale.stopping"},
     "estimators.detector": FOUNDATION | ESTIMATORS | {"gscale.estimators.density", "gscale.flow"},
     "estimators.kept": FOUNDATION
     | ESTIMATORS

@@ -14,6 +14,7 @@ from gscale.estimators.encoder import Categorical, Encoder, Frequency, Missing, 
 from gscale.estimators.gaussianity import Gaussianity, gaussianity
 from gscale.estimators.tables import RawColumn, raw_columns
 from gscale.flow import Flow, Spec
+from gscale.learned import PCA
 from gscale.stopping import Stopping
 
 
@@ -27,7 +28,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     Parameters
     ----------
     rotation : Spec, optional
-        Of the layers; where absent ``ICA(validate=0.2)`` for up to 20,000 rows, and ``PCA()`` for more.
+        Of the layers; ``PCA()`` where absent.
     marginal : Spec, optional
         Of the layers and in front of them; where absent ``Quantiles(None)``, with ``bandwidth=1`` for up to
         20,000 rows.
@@ -67,7 +68,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     the columns in the user's units. For a dequantised or categorical column the factor is a mass, that of the
     value's cell by the density at its middle; values between the steps of such a column belong to no
     cell of their own. Fewer than 4,096 rows are fitted as a smoothed bootstrap of that many, with noise of
-    0.6 N^(−1/4) standard deviations; all have noise of a thousandth, so that columns that are duplicates or
+    2/√N standard deviations; all have noise of a thousandth, so that columns that are duplicates or
     follow from others leave a density.
 
     References
@@ -178,7 +179,9 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
 
     def training(self) -> flows.Training:
         """How flows are fitted, with what is not given as it is by default."""
-        return flows.Training(self.rotation, self.marginal, self.n_layers, self.stopping, self.held_out)
+        return flows.Training(
+            self.rotation or PCA(), self.marginal, self.n_layers, self.stopping, self.held_out
+        )
 
     def fit_encoder(self, raw: list[RawColumn], index: np.ndarray | None = None) -> list[np.ndarray]:
         """Fit the encoder to rows of some indices, all where absent, and return the values of all rows."""

@@ -13,7 +13,6 @@ import numpy as np
 
 from gscale.errors import InputError
 from gscale.flow import Flow, LayerSpec, Spec
-from gscale.learned import ICA, PCA
 from gscale.marginals import Quantiles
 from gscale.stopping import LossStillFalls, Stopping
 from gscale.train import fit_layerwise
@@ -21,16 +20,16 @@ from gscale.train import fit_layerwise
 _CHUNK = 1024  # rows of one call: any number of rows is scored by one compiled program
 _LEAST_ROWS = 4096  # fewer are repeated with new noise: a smoothed bootstrap, and one shape to compile
 _LEAST_HELD = 1024
-_NOISE = 0.6  # of that bootstrap, times N^(−1/4), in standard deviations of each coordinate
+_NOISE = 2.0  # of that bootstrap, over √N, in standard deviations of each coordinate
 _RESOLUTION = 1e-3  # and of all rows: what keeps float32 from deciding along columns that are duplicates
-_FEW = 20_000  # up to so many rows axes are independent and marginals smoothed; more need it less
+_FEW = 20_000  # a kernel smooths the marginals of up to so many rows; more need it less
 
 
 @dataclass(frozen=True)
 class Training:
     """How a flow is fitted: the parameters of `GaussianizationDensity` that say so."""
 
-    rotation: Spec | None
+    rotation: Spec
     marginal: Spec | None
     n_layers: int
     stopping: Stopping | None
@@ -76,14 +75,13 @@ def fit_flow(rng: np.random.Generator, n: int, draw: Draw, training: Training) -
     order = rng.permutation(n)
     fitted = _rows(rng, draw, order[n_held:], _LEAST_ROWS)
     held = _rows(rng, draw, order[:n_held], _LEAST_HELD) if n_held else None
-    rotation = training.rotation or default_rotation(len(fitted))
     marginal = training.marginal or default_marginal(len(fitted))
     stopping = training.stopping or (LossStillFalls(10) if n_held else None)
     key = jax.random.key(int(rng.integers(2**31)))
     flow, losses = fit_layerwise(
         key,
         jnp.asarray(fitted),
-        LayerSpec(rotation, marginal),
+        LayerSpec(training.rotation, marginal),
         training.n_layers,
         x_test=None if held is None else jnp.asarray(held),
         first=marginal,
@@ -98,15 +96,10 @@ def default_marginal(n: int) -> Quantiles:
     return Quantiles(None, bandwidth=1.0 if n <= _FEW else 0.0)
 
 
-def default_rotation(n: int) -> ICA | PCA:
-    """Independent axes of N rows, where held-out ones agree; principal ones, which cost less, of many."""
-    return ICA(validate=0.2) if n <= _FEW else PCA()
-
-
 def _rows(rng: np.random.Generator, draw: Draw, index: np.ndarray, least: int) -> np.ndarray:
     repeated = np.resize(index, max(len(index), least))
     y = draw(repeated)
-    noise = _NOISE * len(index) ** -0.25 if len(repeated) > len(index) else _RESOLUTION
+    noise = _NOISE / len(index) ** 0.5 if len(repeated) > len(index) else _RESOLUTION
     scale = np.maximum(y.std(0), _RESOLUTION * np.maximum(np.abs(y).max(0), 1))
     return y + (noise * scale * rng.standard_normal(y.shape)).astype(y.dtype)
 

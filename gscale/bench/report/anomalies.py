@@ -1,4 +1,4 @@
-"""The page of a scored table: how strange its rows are, which are alarms, and how well they are told apart."""
+"""The page of a scored table: how strange its rows are, which are alarms, and how well that tells them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Scored:
 def write_anomalies(scored: Scored, kl: np.ndarray | None, path: Path, title: str) -> Path:
     """Write the page of scored rows, whole or not at all, and return its path.
 
-    ``kl`` (L + 2,) has what is left of the divergence of rows from normal, in nats, before and after each layer.
+    ``kl`` (L + 2,) is what is left of the divergence of rows from normal, in nats, before and after each map.
 
     Raises
     ------
@@ -82,9 +82,7 @@ def _histogram(scored: Scored) -> Figure:
     series = [_steps(name, scores[kind], edges, i) for i, (name, kind) in enumerate(_kinds(scored))]
     top = max(float(one.y.max()) for one in series)
     line = Series("threshold", np.full(2, scored.threshold), np.array([0, top]), dash="dash")
-    note = (
-        f"Shares of rows; those beyond {high:.4g} are in the last bin. Above the threshold rows are alarms."
-    )
+    note = f"Shares of rows; those beyond {high:.4g} are in the last bin. Above the threshold are alarms."
     axes = Axis("strangeness (nats)"), Axis("share of rows", zero=True)
     return Figure("Strangeness", note, *axes, (*series, line))
 
