@@ -38,7 +38,9 @@ TableOut = Annotated[Path, typer.Option("--out", help="The table to write, a .pa
 Chosen = Annotated[str | None, typer.Option("--columns", help="Some columns, such as a,b; all if not given.")]
 Without = Annotated[str, typer.Option("--without", help="Columns to leave out, such as label.")]
 Named = Annotated[str, typer.Option("--categories", help="Columns of numbers that are categories.")]
-Hot = Annotated[bool, typer.Option("--one-hot", help="A coordinate for each category, not its frequency.")]
+ByFrequency = Annotated[
+    bool, typer.Option("--frequency", help="Categories by their frequency, not a coordinate for each.")
+]
 Fill = Annotated[bool, typer.Option("--impute", help="Fill missing values: median, most frequent category.")]
 Layers = Annotated[int, typer.Option(help="Layers at most.")]
 Seed = Annotated[int, typer.Option(help="Seed of all that is drawn.")]
@@ -52,7 +54,7 @@ def fit_density(
     columns: Chosen = None,
     without: Without = "",
     categories: Named = "",
-    one_hot: Hot = False,
+    frequency: ByFrequency = False,
     impute: Fill = False,
     layers: Layers = 100,
     seed: Seed = 0,
@@ -60,7 +62,7 @@ def fit_density(
     """Fit the density of the rows of a file."""
     check_ending(out)
     frame = _frame(data, columns, without)
-    density = _density(categories, one_hot, impute, layers, seed)
+    density = _density(categories, frequency, impute, layers, seed)
     with _told(data):
         density.fit(frame)
     save_density(out, density)
@@ -102,7 +104,7 @@ def fit_detector(
     columns: Chosen = None,
     without: Without = "",
     categories: Named = "",
-    one_hot: Hot = False,
+    frequency: ByFrequency = False,
     impute: Fill = False,
     layers: Layers = 100,
     flows: Annotated[int, typer.Option(help="Flows to take the mean over.")] = 4,
@@ -112,7 +114,7 @@ def fit_detector(
     """Fit a detector to normal rows, or mostly normal ones; some are kept from it for the threshold."""
     check_ending(out)
     frame = _frame(data, columns, without)
-    density = _density(categories, one_hot, impute, layers, seed)
+    density = _density(categories, frequency, impute, layers, seed)
     detector = GaussianizationDetector(density, n_flows=flows, false_alarm_rate=rate, random_state=seed)
     with _told(data):
         detector.fit(frame)
@@ -150,6 +152,30 @@ def score_detector(
         print(line)
 
 
+@detect_app.command()
+def compare(
+    experiment: Annotated[str, typer.Argument(help="nsl-kdd, kddcup99, sets or alarms.")],
+    file: Annotated[Path, typer.Option(help="KDDTest+.txt of NSL-KDD.")] = Path("KDDTest+.txt"),
+    seeds: Annotated[int, typer.Option(help="Seeds.")] = 5,
+    out: Annotated[Path, typer.Option(help="Folder of the tables.")] = Path("results/anomaly"),
+) -> None:
+    """Set the detector beside those of PyOD, or see whether false-alarm rates hold; goes on where it was."""
+    from gscale.bench.anomaly import run, tables
+
+    path = run.compare(experiment, out, file, seeds, lambda line: print(line, file=sys.stderr))
+    for line in tables.lines(path):
+        print(line)
+
+
+@detect_app.command()
+def table(path: Annotated[Path, typer.Argument(help="A table that compare wrote.")]) -> None:
+    """Print what a table of compare says."""
+    from gscale.bench.anomaly import tables
+
+    for line in tables.lines(path):
+        print(line)
+
+
 def scored(detector: GaussianizationDetector, frame: pd.DataFrame, n_reasons: int) -> pd.DataFrame:
     """Strangeness, p-value, alarm and reasons of each row."""
     strangeness = -detector.score_samples(frame)
@@ -169,10 +195,12 @@ def _reason(names: list[str], contributions: np.ndarray, n: int) -> str:
     return "; ".join(f"{names[i]} {contributions[i]:.1f}" for i in order if contributions[i] > 0)
 
 
-def _density(categories: str, one_hot: bool, impute: bool, layers: int, seed: int) -> GaussianizationDensity:
+def _density(
+    categories: str, frequency: bool, impute: bool, layers: int, seed: int
+) -> GaussianizationDensity:
     return GaussianizationDensity(
         n_layers=layers,
-        categorical=OneHot() if one_hot else Frequency(),
+        categorical=Frequency() if frequency else OneHot(),
         categorical_columns=tuple(_parts(categories)),
         missing=Imputed() if impute else Refused(),
         random_state=seed,
@@ -184,12 +212,12 @@ def _fitted(density: GaussianizationDensity, n: int) -> str:
 
 
 def _frame(path: Path, columns: str | None, without: str = "") -> pd.DataFrame:
-    table = read_table(path, None if columns is None else tuple(_parts(columns)))
+    found = read_table(path, None if columns is None else tuple(_parts(columns)))
     for name in _parts(without):
-        if name not in table.column_names:
+        if name not in found.column_names:
             raise InputError(f"{path} has no column {name!r} to leave out")
-        table = table.drop_columns(name)
-    return table.to_pandas()
+        found = found.drop_columns(name)
+    return found.to_pandas()
 
 
 def _like(model: GaussianizationDensity | GaussianizationDetector, path: Path) -> pd.DataFrame:

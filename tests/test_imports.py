@@ -97,6 +97,7 @@ ALLOWED = {
     "estimators": ESTIMATORS
     | {f"gscale.estimators.{name}" for name in ("density", "detector", "gaussianity", "kept")},
     "cli_density": FOUNDATION
+    | {"gscale.bench.anomaly", "gscale.bench.anomaly.run", "gscale.bench.anomaly.tables"}
     | {"gscale.bench.report.anomalies", "gscale.data.reading", "gscale.estimators", "gscale.saved"},
     "modelled": MODEL
     | {"gscale.data.source"}
@@ -172,6 +173,12 @@ ALLOWED = {
         f"gscale.bench.{name}"
         for name in ("compare", "distances", "means", "scaling", "spurious", "store", "style", "turning")
     },
+    "bench.anomaly": set(),
+    "bench.anomaly.sets": FOUNDATION,
+    "bench.anomaly.rivals": FOUNDATION | {"gscale.bench.anomaly.sets", "gscale.estimators"},
+    "bench.anomaly.run": FOUNDATION
+    | {"gscale.bench.anomaly.rivals", "gscale.bench.anomaly.sets", "gscale.bench.store", "gscale.estimators"},
+    "bench.anomaly.tables": FOUNDATION,
     "bench.report.figure": set(),
     "bench.report.cells": set(),
     "bench.report.frame": FOUNDATION | {"gscale.bench.report.figure", "gscale.bench.store"},

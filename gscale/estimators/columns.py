@@ -71,7 +71,8 @@ class Category:
     """A categorical column: each value has a cell of the unit interval, as wide as it is frequent.
 
     y = Φ⁻¹(left + u·p) with the smoothed frequencies p = (n + 1)/(N + K + 1): normal by construction. The
-    most frequent value is leftmost; rightmost is a cell for values never seen.
+    most frequent value is leftmost; rightmost is a cell for values never seen, which comes back as the least
+    frequent value.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class Category:
     >>> column = Category("proto", ("tcp", "udp"), (0.0, 0.7, 0.9, 1.0))
     >>> y, log_slope = column.encode(np.array(["tcp", "udp", "icmp"]), np.full((3, 1), 0.5))
     >>> y[:, 0].round(2).tolist(), column.decode(y).tolist()
-    ([-0.39, 0.84, 1.64], ['tcp', 'udp', None])
+    ([-0.39, 0.84, 1.64], ['tcp', 'udp', 'udp'])
     """
 
     name: str
@@ -106,21 +107,22 @@ class Category:
 
     def decode(self, y: np.ndarray) -> np.ndarray:
         code = np.searchsorted(self.edges[1:-1], ndtr(y[:, 0].astype(float)), side="right")
-        return np.array([*self.values, None], object)[code]
+        return np.array([*self.values, self.values[-1]], object)[code]
 
 
 @dataclass(frozen=True)
 class Indicators:
     """A categorical column as one coordinate for each of K values, 1 where it is that one: one-hot.
 
-    Each is dequantised like an integer; a value never seen is 0 in all.
+    Each is dequantised like an integer. A value never seen is 0 in all; coordinates come back as the value of the
+    largest.
 
     Examples
     --------
     >>> column = Indicators("proto", ("tcp", "udp"))
     >>> y, _ = column.encode(np.array(["udp", "icmp"]), np.full((2, 2), 0.5))
     >>> y.tolist(), column.decode(y).tolist()
-    ([[0.0, 1.0], [0.0, 0.0]], ['udp', None])
+    ([[0.0, 1.0], [0.0, 0.0]], ['udp', 'tcp'])
     """
 
     name: str
@@ -135,8 +137,7 @@ class Indicators:
         return hot + place - 0.5, np.zeros(len(values))
 
     def decode(self, y: np.ndarray) -> np.ndarray:
-        code = np.where(y.max(1) > 0.5, y.argmax(1), self.width)
-        return np.array([*self.values, None], object)[code]
+        return np.array(self.values, object)[y.argmax(1)]
 
 
 Column = Number | Category | Indicators

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gscale.errors import InputError
 from gscale.estimators import flows
-from gscale.estimators.encoder import Categorical, Encoder, Frequency, Missing, Refused, fit_encoder
+from gscale.estimators.encoder import Categorical, Encoder, Missing, OneHot, Refused, fit_encoder
 from gscale.estimators.gaussianity import Gaussianity, gaussianity
 from gscale.estimators.tables import RawColumn, raw_columns
 from gscale.flow import Flow, Spec
@@ -22,7 +22,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     """Density of the rows of a table: encode its columns, Gaussianize, and look how likely the image is.
 
     Columns of numbers are taken on a scale that turns logarithmic far out; integers and tied values have
-    cells of the width of their steps, categories cells as wide as they are frequent; then rotations and maps
+    cells of the width of their steps, categories a coordinate for each value; then rotations and maps
     of single coordinates, layer by layer, make the rows normal.
 
     Parameters
@@ -39,7 +39,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     held_out : float
         Share of the rows to ask when to stop, in [0, 1).
     categorical : Categorical, optional
-        ``Frequency()``, which is the default, or ``OneHot()``.
+        ``OneHot()``, which is the default, or ``Frequency()``.
     categorical_columns : sequence of str or int
         Columns of numbers that are categories. Columns of text always are.
     missing : Missing, optional
@@ -185,7 +185,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
 
     def fit_encoder(self, raw: list[RawColumn], index: np.ndarray | None = None) -> list[np.ndarray]:
         """Fit the encoder to rows of some indices, all where absent, and return the values of all rows."""
-        categorical = Frequency() if self.categorical is None else self.categorical
+        categorical = OneHot() if self.categorical is None else self.categorical
         missing = Refused() if self.missing is None else self.missing
         chosen = raw if index is None else [column.at(index) for column in raw]
         self.encoder_ = fit_encoder(chosen, categorical, missing, self.categorical_columns)

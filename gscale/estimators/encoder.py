@@ -48,7 +48,17 @@ class Frequency:
 
 @dataclass(frozen=True)
 class OneHot:
-    """One coordinate for each value of a column, 1 where it is that one.
+    """One coordinate for each value of a column, 1 where it is that one; of very many, as `Frequency`.
+
+    Parameters
+    ----------
+    most : int
+        Values of a column up to which that is done, at least 2.
+
+    Raises
+    ------
+    InputError
+        If ``most`` is below 2.
 
     Examples
     --------
@@ -56,9 +66,15 @@ class OneHot:
     2
     """
 
-    def fit(self, name: str, values: np.ndarray) -> Indicators:
+    most: int = 100
+
+    def __post_init__(self) -> None:
+        if self.most < 2:
+            raise InputError(f"most is {self.most}: a column of categories has at least 2")
+
+    def fit(self, name: str, values: np.ndarray) -> Category | Indicators:
         """Fit to the values (N,) of a column."""
-        return indicators(name, values)
+        return (indicators if len(np.unique(values)) <= self.most else category)(name, values)
 
 
 class Missing(Protocol):
