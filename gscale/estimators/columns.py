@@ -114,8 +114,8 @@ class Category:
 class Indicators:
     """A categorical column as one coordinate for each of K values, 1 where it is that one: one-hot.
 
-    Each is dequantised like an integer. A value never seen is 0 in all; coordinates come back as the value of the
-    largest.
+    Each is dequantised like an integer. A value never seen is 0 in all; what comes back is the value of the
+    largest coordinate.
 
     Examples
     --------
