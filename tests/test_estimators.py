@@ -102,7 +102,9 @@ def test_a_sample_is_like_the_rows():
         clone(SMALL).set_params(n_layers=10).fit(x).sample(3000, random_state=1), columns=x.columns
     )
     assert set(drawn["flag"]) <= {"SF", "S0", "REJ"}
-    for name in ("bytes", "count", "rate"):
+    # kernels spread some of the many zeros over their neighbours
+    assert stats.wasserstein_distance(drawn["rate"].astype(float), x["rate"]) < 0.03
+    for name in ("bytes", "count"):
         # fitted and drawn rows both scatter, by 0.035 at 5 %, and the splines have few bins
         assert stats.ks_2samp(drawn[name].astype(float), x[name]).statistic < 0.1
     assert (drawn["same"] == 1).mean() > 0.99

@@ -68,8 +68,8 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     the columns in the user's units. For a dequantised or categorical column the factor is a mass, that of the
     value's cell by the density at its middle; values between the steps of such a column belong to no
     cell of their own. Fewer than 4,096 rows are fitted as a smoothed bootstrap of that many, with noise of
-    2/√N standard deviations; all have noise of a thousandth, so that columns that are duplicates or
-    follow from others leave a density.
+    2/√N standard deviations in continuous columns; in all others their cells are noise already. Of more rows
+    the noise is a thousandth, so that columns that are duplicates or follow from others leave a density.
 
     References
     ----------
@@ -117,7 +117,9 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         """Fit the encoder and the flow to the rows of X (N, C); y is not used."""
         training, rng = self.training(), generator(self.random_state)
         values = self.fit_encoder(raw_columns(self, X, reset=True))
-        self.keep(flows.fit_flow(rng, len(values[0]), self.draws(values, rng), training))
+        self.keep(
+            flows.fit_flow(rng, len(values[0]), self.draws(values, rng), self.encoder_.continuous, training)
+        )
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803

@@ -223,7 +223,8 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
 
     def _fit_flows(self, rng: np.random.Generator, values: list[np.ndarray]) -> None:
         training, draw = self.density_.training(), self.density_.draws(values, rng)
-        fitted = [flows.fit_flow(rng, len(values[0]), draw, training) for _ in range(self.n_flows)]
+        smooth, n = self.density_.encoder_.continuous, len(values[0])
+        fitted = [flows.fit_flow(rng, n, draw, smooth, training) for _ in range(self.n_flows)]
         self.density_.keep(fitted[0])
         self.flows_ = [one.flow for one in fitted]
         self.background_ = np.stack(

@@ -152,9 +152,10 @@ class Encoder:
         return np.repeat(np.arange(len(self.columns)), [column.width for column in self.columns])
 
     @property
-    def continuous(self) -> bool:
-        """Whether no column is dequantised: densities have no masses in them."""
-        return all(isinstance(column, Number) and not column.step for column in self.columns)
+    def continuous(self) -> np.ndarray:
+        """Which coordinates (D,) have no cells."""
+        found = [isinstance(column, Number) and not column.step for column in self.columns]
+        return np.array(found)[self.owners]
 
     def values(self, raw: Sequence[RawColumn]) -> list[np.ndarray]:
         """Values (N,) of each column, missing ones filled; what is of another kind than fitted is refused."""

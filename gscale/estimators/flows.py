@@ -54,7 +54,7 @@ class Fitted:
 Draw = Callable[[np.ndarray], np.ndarray]
 
 
-def fit_flow(rng: np.random.Generator, n: int, draw: Draw, training: Training) -> Fitted:
+def fit_flow(rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, training: Training) -> Fitted:
     """Fit a flow to the coordinates that ``draw`` gives of rows 0 … n − 1.
 
     Parameters
@@ -64,6 +64,8 @@ def fit_flow(rng: np.random.Generator, n: int, draw: Draw, training: Training) -
         Rows N at hand.
     draw : callable
         Coordinates (m, D) of the rows of some indices (m,), places in cells drawn anew.
+    smooth : np.ndarray
+        Which coordinates (D,) are to have noise: those without cells, where places are noise already.
     training : Training
 
     Raises
@@ -73,8 +75,8 @@ def fit_flow(rng: np.random.Generator, n: int, draw: Draw, training: Training) -
     """
     n_held = max(1, round(training.held_out * n)) if training.held_out else 0
     order = rng.permutation(n)
-    fitted = _rows(rng, draw, order[n_held:], _LEAST_ROWS)
-    held = _rows(rng, draw, order[:n_held], _LEAST_HELD) if n_held else None
+    fitted = _rows(rng, draw, order[n_held:], smooth, _LEAST_ROWS)
+    held = _rows(rng, draw, order[:n_held], smooth, _LEAST_HELD) if n_held else None
     marginal = training.marginal or default_marginal(len(fitted))
     stopping = training.stopping or (LossStillFalls(10) if n_held else None)
     key = jax.random.key(int(rng.integers(2**31)))
@@ -96,12 +98,14 @@ def default_marginal(n: int) -> Quantiles:
     return Quantiles(None, bandwidth=1.0 if n <= _FEW else 0.0)
 
 
-def _rows(rng: np.random.Generator, draw: Draw, index: np.ndarray, least: int) -> np.ndarray:
+def _rows(
+    rng: np.random.Generator, draw: Draw, index: np.ndarray, smooth: np.ndarray, least: int
+) -> np.ndarray:
     repeated = np.resize(index, max(len(index), least))
     y = draw(repeated)
     noise = _NOISE / len(index) ** 0.5 if len(repeated) > len(index) else _RESOLUTION
     scale = np.maximum(y.std(0), _RESOLUTION * np.maximum(np.abs(y).max(0), 1))
-    return y + (noise * scale * rng.standard_normal(y.shape)).astype(y.dtype)
+    return y + (noise * smooth * scale * rng.standard_normal(y.shape)).astype(y.dtype)
 
 
 def log_densities(flow: Flow, y: np.ndarray) -> np.ndarray:
