@@ -30,8 +30,8 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     rotation : Spec, optional
         Of the layers; ``PCA()`` where absent.
     marginal : Spec, optional
-        Of the layers and in front of them; where absent ``Quantiles(None)``, with ``bandwidth=1`` for up to
-        20,000 rows.
+        Of the layers and in front of them; where absent ``Quantiles(None)``, in the layers with
+        ``bandwidth=1`` for up to 20,000 rows.
     n_layers : int
         Layers at most.
     stopping : Stopping, optional

@@ -86,7 +86,7 @@ def fit_flow(rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, t
         LayerSpec(training.rotation, marginal),
         training.n_layers,
         x_test=None if held is None else jnp.asarray(held),
-        first=marginal,
+        first=training.marginal or Quantiles(None),
         stopping=stopping,
     )
     train, test = np.asarray(losses.train), np.asarray(losses.test)
