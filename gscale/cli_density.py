@@ -157,7 +157,7 @@ def compare(
     experiment: Annotated[str, typer.Argument(help="nsl-kdd, kddcup99, sets or alarms.")],
     file: Annotated[Path, typer.Option(help="KDDTest+.txt of NSL-KDD.")] = Path("KDDTest+.txt"),
     seeds: Annotated[int, typer.Option(help="Seeds.")] = 5,
-    out: Annotated[Path, typer.Option(help="Folder of the tables.")] = Path("results/anomaly"),
+    out: Annotated[Path, typer.Option(help="Folder of the tables.")] = Path("results/_anomaly"),
 ) -> None:
     """Set the detector beside those of PyOD, or see whether false-alarm rates hold; goes on where it was."""
     from gscale.bench.anomaly import run, tables

@@ -197,7 +197,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         """Coordinates of rows by their indices, with places in cells drawn anew at each call."""
 
         def draw(index: np.ndarray) -> np.ndarray:
-            place = rng.random((len(index), self.encoder_.dim))
+            place = rng.random((len(index), self.encoder_.dim), np.float32)
             return self.encoder_.encode([own[index] for own in values], place)[0]
 
         return draw

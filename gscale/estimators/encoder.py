@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -170,21 +171,17 @@ class Encoder:
         where absent.
         """
         n = len(values[0])
-        place = np.full((n, self.dim), 0.5) if place is None else place
-        ends = np.cumsum([column.width for column in self.columns])[:-1]
-        parts = [
-            column.encode(own, where)
-            for column, own, where in zip(self.columns, values, np.split(place, ends, axis=1), strict=True)
-        ]
-        log_slope = np.sum([slope for _, slope in parts], axis=0)
-        return np.concatenate([y for y, _ in parts], 1).astype(np.float32), log_slope
+        y, log_slope = np.empty((n, self.dim), np.float32), np.zeros(n)
+        place = np.broadcast_to(0.5, y.shape) if place is None else place
+        # column by column, in place: of many rows there is no room for more than one table of floats
+        for column, own, at in zip(self.columns, values, self._slices, strict=True):
+            y[:, at], slope = column.encode(own, place[:, at])
+            log_slope += slope
+        return y, log_slope
 
     def decode(self, y: np.ndarray) -> list[np.ndarray]:
         """Values (N,) of each column at coordinates (N, D)."""
-        ends = np.cumsum([column.width for column in self.columns])[:-1]
-        return [
-            column.decode(part) for column, part in zip(self.columns, np.split(y, ends, axis=1), strict=True)
-        ]
+        return [column.decode(y[:, at]) for column, at in zip(self.columns, self._slices, strict=True)]
 
     def places(self, values: Sequence[np.ndarray]) -> np.ndarray:
         """Places (N, D) in cells, uniform as if by chance, the same for rows that are the same."""
@@ -195,6 +192,12 @@ class Encoder:
         salts = mixed_bits(np.arange(1, self.dim + 1, dtype=np.uint64))
         bits = mixed_bits(row_keys(np.stack(numbers, 1))[:, None] ^ salts[None])
         return (bits >> np.uint64(11)) * 2.0**-53
+
+    @property
+    def _slices(self) -> list[slice]:
+        """Where the coordinates of each column are."""
+        ends = np.cumsum([0, *(column.width for column in self.columns)])
+        return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
     def _filled(self, i: int, column: RawColumn) -> np.ndarray:
         if column.is_text != self.texts[i] and not column.missing.all():

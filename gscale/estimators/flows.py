@@ -105,7 +105,9 @@ def _rows(
     y = draw(repeated)
     noise = _NOISE / len(index) ** 0.5 if len(repeated) > len(index) else _RESOLUTION
     scale = np.maximum(y.std(0), _RESOLUTION * np.maximum(np.abs(y).max(0), 1))
-    return y + (noise * smooth * scale * rng.standard_normal(y.shape)).astype(y.dtype)
+    for j in np.flatnonzero(smooth):
+        y[:, j] += noise * scale[j] * rng.standard_normal(len(y), np.float32)
+    return y
 
 
 def log_densities(flow: Flow, y: np.ndarray) -> np.ndarray:
