@@ -69,6 +69,7 @@ def test_the_density_integrates_to_one():
     assert abs(total - 1) < 1e-3  # the limit asked for; the trapezium rule errs by some 1e-4
 
 
+@pytest.mark.long
 def test_units_of_the_columns_are_those_of_the_density():
     x, scale = correlated(500), np.array([10.0, 0.1])
     one, other = (clone(SMALL).fit(rows) for rows in (x, x * scale))
@@ -76,7 +77,9 @@ def test_units_of_the_columns_are_those_of_the_density():
     np.testing.assert_allclose(difference, np.log(scale).sum(), atol=1e-3)  # float32
 
 
-@pytest.mark.parametrize("categorical", [Frequency(), OneHot()])
+@pytest.mark.parametrize(
+    "categorical", [pytest.param(Frequency(), marks=pytest.mark.long), OneHot()], ids=["frequency", "one-hot"]
+)
 def test_rows_come_back(categorical):
     x = sessions(600)
     density = clone(SMALL).set_params(categorical=categorical).fit(x)
@@ -88,6 +91,7 @@ def test_rows_come_back(categorical):
     np.testing.assert_allclose(again["bytes"].astype(float), x["bytes"], rtol=1e-4)
 
 
+@pytest.mark.long
 def test_images_of_mixed_columns_are_normal():
     x = sessions(3000)
     z = GaussianizationDensity(n_layers=5, random_state=0).fit(x).transform(x)
@@ -96,6 +100,7 @@ def test_images_of_mixed_columns_are_normal():
         assert stats.kstest(column, "norm").statistic < 0.08
 
 
+@pytest.mark.long
 def test_a_sample_is_like_the_rows():
     x = sessions(3000)
     drawn = pd.DataFrame(
@@ -110,6 +115,7 @@ def test_a_sample_is_like_the_rows():
     assert (drawn["same"] == 1).mean() > 0.99
 
 
+@pytest.mark.long
 def test_cells_have_the_mass_of_their_values():
     """Of one column of counts the masses are their frequencies, and sum to one."""
     x = np.random.default_rng(0).poisson(3, (4000, 1)).astype(float)
@@ -178,6 +184,7 @@ def test_parts_of_the_divergence():
     assert correlation_kl(z[:, :1]) == 0
 
 
+@pytest.mark.long
 def test_layers_make_rows_more_normal():
     x = correlated(3000, dim=3)
     found = clone(SMALL).fit(x).gaussianity(x)
@@ -231,6 +238,7 @@ def test_the_column_that_makes_an_alarm_is_named(detector):
         assert (contributions >= 0).all()
 
 
+@pytest.mark.long
 def test_dependence_is_seen():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2000, 1)) @ np.ones((1, 4)) + 0.1 * rng.normal(size=(2000, 4))
@@ -304,6 +312,7 @@ def test_other_columns_than_fitted_are_refused(detector):
         clone(SMALL).set_params(categorical_columns=("nothing",)).fit(x)
 
 
+@pytest.mark.long
 def test_missing_values_are_filled_on_request():
     x = sessions(300).assign(spare=1.5)
     x.loc[::7, "bytes"], x.loc[::5, "flag"] = np.nan, None
@@ -316,6 +325,7 @@ def test_missing_values_are_filled_on_request():
         clone(density).fit(x.assign(bytes=np.nan))
 
 
+@pytest.mark.long
 def test_hard_tables_give_finite_scores():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 1))
