@@ -271,7 +271,7 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
     def _strangeness(self, values: list[np.ndarray]) -> np.ndarray:
         y, log_slope = self.density_.encoder_.encode(values)
         strangeness = self.strangeness or NormalScores()
-        return np.mean([strangeness.of(flow, y, log_slope) for flow in self.flows_], axis=0)
+        return np.mean([strangeness.of(flow, y, log_slope) for flow in self.flows_], axis=0, dtype=float)
 
     def _least_without(self, values: list[np.ndarray], i: int) -> np.ndarray:
         """The least strangeness (N,) with other values in column i."""
