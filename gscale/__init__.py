@@ -9,6 +9,7 @@ from gscale.data import Digits, Gaussian, GaussianMixture, LaplaceSources, Patch
 from gscale.elementwise import Affine, Spline
 from gscale.end_to_end import Refined, Report, TrainingCurve, fit_end_to_end
 from gscale.errors import InputError
+from gscale.estimators import GaussianizationDensity, GaussianizationDetector
 from gscale.flow import Bijection, Flow, Layer, LayerSpec, Spec
 from gscale.learned import ICA, PCA, Learned, Orthogonal, SlicedWasserstein
 from gscale.marginals import Moments, Quantiles
@@ -52,6 +53,8 @@ __all__ = [
     "GainAboveCost",
     "Gaussian",
     "GaussianMixture",
+    "GaussianizationDensity",
+    "GaussianizationDetector",
     "Haar",
     "Hadamard",
     "Householder",

@@ -33,12 +33,15 @@ from gscale.bench.verdicts import lines as verdict_lines
 from gscale.bench.verdicts import write_junit
 from gscale.cli_data import OwnColumns, OwnEncoding, OwnFile, own_data
 from gscale.cli_data import app as data_app
+from gscale.cli_density import density_app, detect_app
 from gscale.data.source import Source
 from gscale.errors import InputError
 from gscale.progress import timed_progress
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(data_app, name="data")
+app.add_typer(density_app, name="density")
+app.add_typer(detect_app, name="detect")
 console = Console(highlight=False)
 _CELLS = "{task.fields[cells]}/{task.fields[n_cells]} cells"
 

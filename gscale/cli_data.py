@@ -82,7 +82,7 @@ def fetch(
 def model(
     name: Name,
     dim: Annotated[int, typer.Option(help="The dimension D.")],
-    out: Annotated[Path, typer.Option(help="The file to write, a .npz.")],
+    out: Annotated[Path, typer.Option(help="The file to write, a .safetensors.")],
     rows: Annotated[int, typer.Option(help="Rows to fit to.")] = 8000,
     layers: Annotated[int, typer.Option(help="Layers of the flow.")] = 64,
 ) -> None:

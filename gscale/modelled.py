@@ -16,7 +16,7 @@ from gscale.flow import Flow, LayerSpec
 from gscale.marginals import Quantiles
 from gscale.metrics import normal_log_prob
 from gscale.rotations import Haar
-from gscale.saved import digest, load_flow, save_flow
+from gscale.saved import check_ending, digest, load_flow, save_flow
 from gscale.train import fit_layerwise
 
 _BATCH = 4096
@@ -76,7 +76,7 @@ def model_of(
     Parameters
     ----------
     path : Path or str
-        The file, a .npz.
+        The file, a .safetensors.
     source : Source
         Where the rows come from.
     dim, n_samples, n_layers : int
@@ -95,14 +95,13 @@ def model_of(
     >>> from gscale import Digits, Moments
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     spec = LayerSpec(Haar(), Moments())
-    ...     model = model_of(f"{folder}/digits.npz", Digits(), 4, 1000, n_layers=8, spec=spec)
+    ...     model = model_of(f"{folder}/digits.safetensors", Digits(), 4, 1000, n_layers=8, spec=spec)
     ...     rows = model.sample(jax.random.key(0), 4, 5000, 10, "float32")
     >>> rows.train.shape, rows.log_prob_train.shape
     ((5000, 4), (5000,))
     """
     path = Path(path)
-    if not path.name.endswith(".npz"):
-        raise InputError(f"{path} does not end in .npz")
+    check_ending(path)
     data_key, fit_key = jax.random.split(jax.random.key(0))
     source.check(dim, n_samples, 2)
     x = jnp.asarray(source.sample(data_key, dim, n_samples, 2, "float32").train)

@@ -63,6 +63,16 @@ def my_rows(tmp_path):
 
 
 @pytest.fixture
+def my_sessions(tmp_path):
+    """Files of mixed columns, one of them with a label."""
+    rng = np.random.default_rng(0)
+    normal = pd.DataFrame({"bytes": np.exp(rng.normal(size=300)), "flag": rng.choice(["SF", "S0"], 300)})
+    normal.to_csv(tmp_path / "sessions.csv", index=False)
+    labels = np.repeat(["normal", "attack"], [280, 20])
+    normal.assign(label=labels).to_csv(tmp_path / "new.csv", index=False)
+
+
+@pytest.fixture
 def small_pilot(monkeypatch):
     """A pilot of two models that compile fast, at three D."""
     coupled = LayerSpec(Haar(), Moments(), coupling=LinearCoupling())

@@ -34,6 +34,8 @@ FEWER = {
     "gscale run tables --data my.csv": "--profile ci --seeds 1 --dims 2",
     "gscale run tables --data my.csv --dims 2,4": "--profile ci --seeds 1 --dims 2",
     "gscale run patches --profile full --dims 64,100 --out results-a": "--profile ci --dims 4 --seeds 1",
+    "gscale detect fit sessions.csv --out normal.safetensors": "--layers 1 --flows 1",
+    "gscale density fit sessions.csv --out density.safetensors": "--layers 1",
     "gscale run patches --profile full --dims 144,196 --out results-b": "--profile ci --dims 9 --seeds 1",
 }
 OF_THE_SHELL = {"source .venv/bin/activate"}
@@ -66,7 +68,7 @@ def test_code_runs(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if COMMANDS[page]], ids=lambda page: page.name)
-@pytest.mark.usefixtures("my_rows", "small_pilot")
+@pytest.mark.usefixtures("my_rows", "my_sessions", "small_pilot")
 def test_commands_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for code in (code for name, code in SWEEPS.items() if name.startswith(page.name)):

@@ -18,6 +18,9 @@ DATA = MODEL | {
 FETCHED = {f"gscale.data.{name}" for name in ("card", "cuts", "fetched.archives", "fetched.base", "tables")}
 THEORY = ("finite", "gain", "population", "rates", "scales", "spurious", "whitening")
 REPORT = {f"gscale.bench.{name}" for name in ("report.figure", "scaling", "store")}
+ESTIMATORS = {f"gscale.estimators.{name}" for name in ("columns", "encoder", "flows", "tables")} | {
+    "gscale.estimators"
+}
 ALLOWED = {
     "errors": set(),
     "metrics": FOUNDATION,
@@ -80,6 +83,24 @@ ALLOWED = {
     "train": MODEL | {"gscale.blocks", "gscale.flow", "gscale.stopping", "gscale.data.source"},
     "end_to_end": MODEL | {"gscale.data.source", "gscale.flow", "gscale.optimise", "gscale.parameters"},
     "saved": FOUNDATION | {"gscale.flow"},
+    "estimators.tables": FOUNDATION,
+    "estimators.columns": FOUNDATION,
+    "estimators.encoder": FOUNDATION | ESTIMATORS | {"gscale.data.rows"},
+    "estimators.flows": FOUNDATION
+    | {f"gscale.{name}" for name in ("flow", "marginals", "stopping", "train")},
+    "estimators.gaussianity": FOUNDATION | {"gscale.estimators.flows", "gscale.flow"},
+    "estimators.density": FOUNDATION
+    | ESTIMATORS
+    | {"gscale.estimators.gaussianity", "gscale.flow", "gscale.learned", "gscale.stopping"},
+    "estimators.detector": FOUNDATION | ESTIMATORS | {"gscale.estimators.density", "gscale.flow"},
+    "estimators.kept": FOUNDATION
+    | ESTIMATORS
+    | {"gscale.estimators.density", "gscale.estimators.detector", "gscale.saved"},
+    "estimators": ESTIMATORS
+    | {f"gscale.estimators.{name}" for name in ("density", "detector", "gaussianity", "kept")},
+    "cli_density": FOUNDATION
+    | {"gscale.bench.anomaly", "gscale.bench.anomaly.run", "gscale.bench.anomaly.tables"}
+    | {"gscale.bench.report.anomalies", "gscale.data.reading", "gscale.estimators", "gscale.saved"},
     "modelled": MODEL
     | {"gscale.data.source"}
     | {f"gscale.{name}" for name in ("flow", "marginals", "rotations", "saved", "train")},
@@ -154,7 +175,16 @@ ALLOWED = {
         f"gscale.bench.{name}"
         for name in ("compare", "distances", "means", "scaling", "spurious", "store", "style", "turning")
     },
+    "bench.anomaly": set(),
+    "bench.anomaly.sets": FOUNDATION,
+    "bench.anomaly.rivals": FOUNDATION | {"gscale.bench.anomaly.sets", "gscale.estimators"},
+    "bench.anomaly.run": FOUNDATION
+    | {"gscale.bench.anomaly.rivals", "gscale.bench.anomaly.sets", "gscale.bench.store", "gscale.estimators"},
+    "bench.anomaly.tables": FOUNDATION,
     "bench.report.figure": set(),
+    "bench.report.cells": set(),
+    "bench.report.frame": FOUNDATION | {"gscale.bench.report.figure", "gscale.bench.store"},
+    "bench.report.anomalies": {f"gscale.bench.report.{name}" for name in ("cells", "figure", "frame")},
     "bench.report.losses": REPORT | {f"gscale.bench.{name}" for name in ("findings", "means", "names")},
     "bench.report.layers": REPORT
     | {f"gscale.bench.{name}" for name in ("compare", "names", "report.losses")}
@@ -162,11 +192,14 @@ ALLOWED = {
     "bench.report.rows": REPORT
     | {f"gscale.bench.{name}" for name in ("distances", "findings", "report.losses", "spurious")},
     "bench.report.tables": REPORT
-    | {f"gscale.bench.{name}" for name in ("compare", "distances", "findings", "names", "report.layers")},
+    | {
+        f"gscale.bench.{name}"
+        for name in ("compare", "distances", "findings", "names", "report.cells", "report.layers")
+    },
     "bench.report.page": REPORT
     | {f"gscale.bench.{name}" for name in ("compare", "findings", "names", "report")}
-    | {f"gscale.bench.report.{name}" for name in ("layers", "losses", "rows", "tables")},
-    "bench.report": FOUNDATION | {"gscale.bench.report.page", "gscale.bench.store"},
+    | {f"gscale.bench.report.{name}" for name in ("frame", "layers", "losses", "rows", "tables")},
+    "bench.report": {"gscale.bench.report.frame", "gscale.bench.report.page"},
 }
 
 

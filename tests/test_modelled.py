@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.numpy import save as as_safetensors
 from scipy import stats
 
 from gscale import (
@@ -18,6 +19,7 @@ from gscale import (
     Quantiles,
     Rotation,
     fit_layerwise,
+    saved,
 )
 from gscale.flow import Flow
 from gscale.modelled import model_of, open_model
@@ -30,7 +32,7 @@ KEY = jax.random.key(0)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return model_of(tmp_path_factory.mktemp("model") / "digits-9.npz", Digits(), 9, 1_000, n_layers=12)
+    return model_of(tmp_path_factory.mktemp("model") / "nine.safetensors", Digits(), 9, 1_000, n_layers=12)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_the_density_is_normalised(rows):
 
 
 def test_a_model_has_one_dimension_and_no_path_in_its_name(model):
-    assert repr(model).startswith("ModelDistribution(name='digits-9.npz', digest='")
+    assert repr(model).startswith("ModelDistribution(name='nine.safetensors', digest='")
     assert open_model(model.path) == model
     for dim, message in ((4, "is a model of D = 9 and of no other"), (10, "dim is 10: the largest of")):
         with pytest.raises(InputError, match=message):
@@ -85,40 +87,84 @@ def test_a_model_has_one_dimension_and_no_path_in_its_name(model):
 def test_flows_come_back_as_they_were(tmp_path, spec):
     x = jax.random.normal(KEY, (200, 4))
     flow, _ = fit_layerwise(KEY, x, spec, n_layers=2)
-    save_flow(tmp_path / "flow.npz", flow)
-    again = load_flow(tmp_path / "flow.npz")
-    assert is_flow(tmp_path / "flow.npz")
+    save_flow(tmp_path / "flow.safetensors", flow)
+    again = load_flow(tmp_path / "flow.safetensors")
+    assert is_flow(tmp_path / "flow.safetensors")
     assert jax.tree.structure(again) == jax.tree.structure(flow)
     for one, other in zip(jax.tree.leaves(again), jax.tree.leaves(flow), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert [path.name for path in tmp_path.iterdir()] == ["flow.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["flow.safetensors"]
 
 
 class Mine(Rotation):
     pass
 
 
+def written(path, structure, **other):
+    """A file as `save` would write it, with a header of our own."""
+    header = {"format": "1", "gscale": "0", "kind": "flow", "summary": "{}", "structure": structure, **other}
+    arrays = {"array_0": np.ones((2, 2), np.float32)}
+    path.write_bytes(as_safetensors(arrays, {**header, "sha256": saved._digest_of(header, arrays)}))
+
+
 def test_what_is_no_flow_is_refused(tmp_path, model):
-    with pytest.raises(InputError, match="a Mine cannot be saved: only the maps that come with gscale are"):
-        save_flow(tmp_path / "x.npz", Flow(Mine(jnp.eye(2)), None, 2))
+    with pytest.raises(InputError, match="a Mine cannot be saved: only what comes with gscale is"):
+        save_flow(tmp_path / "x.safetensors", Flow(Mine(jnp.eye(2)), None, 2))
     with pytest.raises(InputError, match="cannot write"):
-        save_flow(tmp_path / "none" / "x.npz", model.flow)
-    with pytest.raises(InputError, match=r"does not end in \.npz"):
+        save_flow(tmp_path / "none" / "x.safetensors", model.flow)
+    with pytest.raises(InputError, match=r"does not end in \.safetensors"):
         model_of(tmp_path / "x", Digits(), 4, 100)
-    path = tmp_path / "x.npz"
-    for content in (b"", b"text", model.path.read_bytes()[:-50], model.path.read_bytes()[:5_000]):
+    path = tmp_path / "x.safetensors"
+    whole = model.path.read_bytes()
+    for content in (b"", b"text", whole[:-50], whole[:5_000], whole + b"more"):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"x.npz is no flow saved by gscale") as raised:
+        with pytest.raises(InputError, match=r"x.safetensors is no readable .safetensors file") as raised:
             open_model(path)
         assert "\n" not in str(raised.value)
-    np.savez(path, x=np.ones(3))
-    assert not is_flow(path)
-    with pytest.raises(InputError, match=r"x.npz is no flow saved by gscale"):
-        open_model(path)
-    for kind in ("os:system", "gscale.saved:save_flow", "gscale.errors:InputError"):
-        structure = json.dumps({"flow": {"map": kind, "fields": {}}})
-        np.savez(path, gscale_flow=np.frombuffer(structure.encode(), np.uint8))
-        with pytest.raises(InputError, match=r"is no map of gscale"):
-            open_model(path)
     with pytest.raises(InputError, match="cannot read"):
-        open_model(tmp_path / "none.npz")
+        open_model(tmp_path / "none.safetensors")
+
+
+def test_a_changed_byte_is_noticed(tmp_path, model):
+    path, content = tmp_path / "x.safetensors", bytearray(model.path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x.safetensors is damaged"):
+        open_model(path)
+
+
+def test_files_of_others_are_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(as_safetensors({"weight": np.ones(3)}))
+    with pytest.raises(InputError, match=r"was not saved by gscale"):
+        open_model(path)
+    written(path, "{}", format="2")
+    with pytest.raises(InputError, match="has format '2': this gscale reads '1'"):
+        open_model(path)
+    written(path, "{}", kind="density")
+    assert not is_flow(path)
+    with pytest.raises(InputError, match="holds a density, no flow"):
+        open_model(path)
+    for structure in ("{", '{"array": "array_1"}', "[1, 2"):
+        written(path, structure)
+        with pytest.raises(InputError, match="is no flow saved by gscale"):
+            open_model(path)
+    written(path, '{"array": "array_0"}')
+    with pytest.raises(InputError, match=r"holds a \w+, no flow"):
+        open_model(path)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "os:system",
+        "gscale.saved:save_flow",
+        "gscale.errors:InputError",
+        "gscale.flow:jax",
+        "gscale.flow:Spec",
+    ],
+)
+def test_a_file_names_nothing_but_maps_and_specs(tmp_path, kind):
+    written(tmp_path / "x.safetensors", json.dumps({"of": kind, "fields": {}}))
+    with pytest.raises(InputError, match=r"is no map or spec of gscale"):
+        open_model(tmp_path / "x.safetensors")

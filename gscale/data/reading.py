@@ -40,18 +40,39 @@ def read(path: Path, columns: tuple[str, ...] | None = None, encode: bool = Fals
     InputError
         If there is no such file, it is empty or damaged, lacks a column, or a value is missing or no number.
     """
+    found = _read(path)
+    if isinstance(found, pa.Table):
+        return from_table(str(path), _chosen(path, found, columns), encode)
+    return _from_array(path, found, columns)
+
+
+def read_table(path: Path, columns: tuple[str, ...] | None = None) -> pa.Table:
+    """Read a file as `read` does, as a table in which text and missing values are what they are.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is empty or damaged, lacks a column, or is one of images.
+    """
+    found = _read(path)
+    if isinstance(found, pa.Table):
+        return _chosen(path, found, columns)
+    array = _from_array(path, found, columns)
+    if not array.names:
+        raise InputError(f"{path} holds images: a table of rows and columns is needed")
+    return pa.table(dict(zip(array.names, np.asarray(array.values).T, strict=True)))
+
+
+def _read(path: Path) -> np.ndarray | pa.Table:
     reader = _reader(path)
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder: give a file")
         if not path.stat().st_size:
             raise InputError(f"{path} is empty")
-        found = reader(path)
+        return reader(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    if isinstance(found, pa.Table):
-        return from_table(str(path), _chosen(path, found, columns), encode)
-    return _from_array(path, found, columns)
 
 
 def _reader(path: Path) -> Callable[[Path], np.ndarray | pa.Table]:

@@ -61,7 +61,7 @@ def look_through(values: np.ndarray, names: tuple[str, ...], name: str, n_test: 
         _check_finite(block, start, names, name)
         low, high = np.minimum(low, block.min(0)), np.maximum(high, block.max(0))
         integer = integer & (block == np.rint(block)).all(0)
-        keys.append(_keys(block))
+        keys.append(row_keys(block))
     train, test = _split(np.concatenate(keys), n_test)
     if len(test) < 2:
         raise InputError(f"{name} has too few rows that differ: {len(test)} of {len(values)} can be held out")
@@ -85,15 +85,15 @@ def _check_finite(block: np.ndarray, start: int, names: tuple[str, ...], name: s
     raise InputError(f"{name}: {where} has {what} in row {start + row + 1}: drop or fill such rows first")
 
 
-def _keys(block: np.ndarray) -> np.ndarray:
+def row_keys(block: np.ndarray) -> np.ndarray:
     """A number (n,) for each row that is the same for equal rows, and spread as if by chance."""
     bits = (block + 0.0).view(np.uint64)  # -0 is 0
     bits ^= bits >> np.uint64(32)  # small integers differ in the upper half alone
-    weights = _mixed(np.arange(1, block.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
-    return _mixed((bits * weights).sum(1, dtype=np.uint64))
+    weights = mixed_bits(np.arange(1, block.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
+    return mixed_bits((bits * weights).sum(1, dtype=np.uint64))
 
 
-def _mixed(x: np.ndarray) -> np.ndarray:
+def mixed_bits(x: np.ndarray) -> np.ndarray:
     """SplitMix64's last steps (Steele, Lea and Flood, OOPSLA 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
+from gscale.bench.report.frame import write_page
 from gscale.bench.report.page import Results, page
-from gscale.bench.store import write_whole
-from gscale.errors import InputError
 
 __all__ = ["Results", "write_report"]
 
@@ -22,13 +21,4 @@ def write_report(results: Results, path: Path, about: Mapping[str, str], title: 
     InputError
         If the file cannot be written.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: give a file such as {path / 'report.html'} with --out")
-    if not path.parent.is_dir():
-        raise InputError(f"{path.parent} is no folder: make it, or choose another file with --out")
-    content = page(results, about, title, get_plotlyjs()).encode()
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; choose another file with --out") from None
-    return path
+    return write_page(path, page(results, about, title, get_plotlyjs()))

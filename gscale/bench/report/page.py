@@ -1,13 +1,8 @@
-"""One page from tables: sections, figures as JSON, and all that it needs to be read without a network."""
+"""The page of a results folder: its sections, from tables."""
 
-import base64
-import hashlib
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 import pandas as pd
 
@@ -16,12 +11,13 @@ from gscale.bench.findings import Findings, find
 from gscale.bench.names import name_of
 from gscale.bench.report import tables
 from gscale.bench.report.figure import MAX_POINTS, Figure, category
+from gscale.bench.report.frame import Section, drawn_at, framed
 from gscale.bench.report.layers import layers_by_dim, rivals_by_dim
 from gscale.bench.report.losses import kinds_of, losses_by_dim, losses_by_layer, losses_by_rows
 from gscale.bench.report.rows import distances_by_ratio, histograms, turns_by_rows
 from gscale.bench.scaling import Curve, Turn, curves, varies_rows
 
-_HERE = Path(__file__).parent
+_LEAD = "How many layers, and how much time, an invertible model needs as the dimension D grows."
 _KIND = ("dataset", "rotation", "marginal", "coupling")
 _ALL_POINTS = 80_000  # of all curves together, some 2 MB
 
@@ -35,44 +31,12 @@ class Results:
     failures: list[dict[str, str]]
 
 
-@dataclass(frozen=True)
-class Section:
-    """A titled part of the page; ``body`` is HTML."""
-
-    id: str
-    title: str
-    body: str
-
-
 def page(results: Results, about: Mapping[str, str], title: str, plotly_js: str) -> str:
     """The page as HTML.
 
     ``about`` has a line on each sweep, where there is one; ``plotly_js`` is the library that draws.
     """
-    sections = _sections(results, about)
-    scripts = {"plotly": plotly_js.replace("\r\n", "\n"), "script": (_HERE / "report.js").read_text()}
-    parts = {
-        **scripts,
-        "style": (_HERE / "report.css").read_text(),
-        "hashes": " ".join(map(_hash, scripts.values())),
-        "title": escape(title),
-        "summary": escape(_summary(results)),
-        "contents": "\n".join(f'<li><a href="#{s.id}">{escape(s.title)}</a></li>' for s in sections),
-        "sections": "\n".join(_section(section) for section in sections),
-    }
-    # in one pass, so that nothing inserted is taken for a place to insert at
-    template = (_HERE / "page.html").read_text()
-    return re.sub(r"<!-- (\w+) -->|\{\{(\w+)\}\}", lambda found: parts[found[1] or found[2]], template)
-
-
-def _hash(script: str) -> str:
-    """What lets a browser run this script and no other."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _section(section: Section) -> str:
-    return f'<section id="{section.id}"><h2>{escape(section.title)}</h2>\n{section.body}\n</section>'
+    return framed(title, _LEAD, _summary(results), _sections(results, about), plotly_js)
 
 
 def _summary(results: Results) -> str:
@@ -159,7 +123,7 @@ def _sweeps(
         sweep = str(name)
         of_sweep = [curve for curve in drawn if curve.setting["sweep"] == sweep]
         figures = list(_figures(rows, results.histograms, _part(found, sweep), of_sweep, most))
-        panels = "\n".join(_figure(figure, f"figure-{number}-{i}") for i, figure in enumerate(figures))
+        panels = "\n".join(drawn_at(figure, f"figure-{number}-{i}") for i, figure in enumerate(figures))
         said = f"<p>{escape(about[sweep])}.</p>" if sweep in about else ""
         yield Section(f"sweep-{number}", f"Sweep: {sweep}", f'{said}<div class="figures">\n{panels}\n</div>')
 
@@ -211,16 +175,3 @@ def _of_dims(found: Findings, drawn: list[Curve], most: int) -> Iterator[Figure]
         steep = [slope for slope in found.slopes if str(slope.setting) in settings]
         if any(len(slope.layers) > 1 for slope in steep):
             yield layers_by_dim(title, steep)
-
-
-def _figure(figure: Figure, name: str) -> str:
-    """A figure's title, its place, its note, and its data as JSON, which no text in it can end."""
-    title, note = escape(figure.title), escape(figure.note)
-    if not figure.series:
-        return f'<figure><h3>{title}</h3><p class="note">Nothing to draw: no setting got there.</p></figure>'
-    data = json.dumps(figure.record(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    data = data.replace("<", "\\u003c")
-    return (
-        f'<figure><h3>{title}</h3><div class="plot" id="{name}" role="img" aria-label="{title}"></div>\n'
-        f'<figcaption>{note}</figcaption><script type="application/json">{data}</script></figure>'
-    )

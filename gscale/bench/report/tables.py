@@ -1,7 +1,7 @@
 """The tables of a report, as HTML in which every text from results is escaped."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
 import numpy as np
@@ -11,17 +11,16 @@ from gscale.bench.compare import crossings, measures
 from gscale.bench.distances import Reached, mean_of
 from gscale.bench.findings import distance_heading, mean_text, slope_heading, turn_heading
 from gscale.bench.names import name_of
+from gscale.bench.report.cells import Row, html_table
 from gscale.bench.report.layers import estimate_text, within
 from gscale.bench.scaling import Curve, Slope, Turn, remarks
 from gscale.bench.store import short
-
-Row = Sequence[str]
 
 
 def runs(table: pd.DataFrame) -> str:
     """What was run and where, a line for each sweep."""
     header = "sweep|cells|seeds|D|N|fitting (s)|compiling (s)|device|jax|gscale|commit|written"
-    return _table(header.split("|"), [_run(rows) for _, rows in table.groupby("sweep")])
+    return html_table(header.split("|"), [_run(rows) for _, rows in table.groupby("sweep")])
 
 
 def _run(rows: pd.DataFrame) -> Row:
@@ -65,7 +64,7 @@ def _span(values: pd.Series) -> str:
 def slopes(found: list[Slope]) -> str:
     """Slopes, exponents and laws, under a line for each setting."""
     header = "target|slope [95 %]|exponent [95 %]|law|theory|not reached"
-    return _table(
+    return html_table(
         header.split("|"), _under_headings((slope_heading(slope), _slope(slope)) for slope in found)
     )
 
@@ -93,7 +92,7 @@ def censored(found: list[Slope]) -> str:
         for slope in found
         for dim, n in slope.missed.items()
     ]
-    return _table(header.split("|"), _under_headings(rows))
+    return html_table(header.split("|"), _under_headings(rows))
 
 
 def crossing(drawn: list[Curve]) -> str:
@@ -103,7 +102,7 @@ def crossing(drawn: list[Curve]) -> str:
     for curve in drawn:
         groups.setdefault((str(curve.setting["sweep"]), str(curve.setting["dataset"])), []).append(curve)
     rows = [(f"{sweep}: {short(data)}", row) for (sweep, data), g in groups.items() for row in _crossings(g)]
-    return _table(header.split("|"), _under_headings(rows)) if rows else ""
+    return html_table(header.split("|"), _under_headings(rows)) if rows else ""
 
 
 def _crossings(group: list[Curve]) -> Iterable[Row]:
@@ -118,7 +117,7 @@ def _crossings(group: list[Curve]) -> Iterable[Row]:
 def turns(found: list[Turn]) -> str:
     """The layers at which test losses turn, measured and by theory."""
     header = "N|turns at layer [95 %]|theory|not turned"
-    return _table(header.split("|"), _under_headings((turn_heading(turn), _turn(turn)) for turn in found))
+    return html_table(header.split("|"), _under_headings((turn_heading(turn), _turn(turn)) for turn in found))
 
 
 def _turn(turn: Turn) -> Row:
@@ -133,7 +132,7 @@ def distances(found: list[Reached]) -> str:
     """The distances from normal that projections reach, beside √(D/N)."""
     header = "D/N|D|N|W2 [95 %]|over √(D/N) [95 %]|on fresh rows|seeds"
     rows = ((distance_heading(one), _distance(one)) for one in found)
-    return _table(header.split("|"), _under_headings(rows))
+    return html_table(header.split("|"), _under_headings(rows))
 
 
 def _distance(one: Reached) -> Row:
@@ -165,26 +164,3 @@ def _under_headings(rows: Iterable[tuple[str, Row]]) -> list[Row]:
         found.append(row)
         before = heading
     return found
-
-
-def _table(header: Row, rows: Iterable[Row]) -> str:
-    """A table that scrolls on its own; a row of one cell is a heading across all columns."""
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    body = "\n".join(_row(row, len(header)) for row in rows)
-    return (
-        f'<div class="scroll" tabindex="0"><table><thead><tr>{top}</tr></thead>\n'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _row(row: Row, width: int) -> str:
-    if len(row) == 1:
-        heading = f'<th colspan="{width}" scope="rowgroup"><span>{escape(row[0])}</span></th>'
-        return f'<tr class="heading">{heading}</tr>'
-    return "<tr>" + "".join(map(_cell, row)) + "</tr>"
-
-
-def _cell(text: str) -> str:
-    """A short text stays on one line."""
-    short_one = ' class="short"' if len(text) < 32 else ""
-    return f"<td{short_one}>{escape(text)}</td>"

@@ -1,0 +1,1 @@
+"""Detectors of anomalies side by side, on the same sets."""

@@ -1,0 +1,194 @@
+"""Flows of encoded rows: to how many they are fitted, with which smoothing, and how many are run at once."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gscale.errors import InputError
+from gscale.flow import Flow, LayerSpec, Spec
+from gscale.marginals import Quantiles
+from gscale.stopping import LossStillFalls, Stopping
+from gscale.train import fit_layerwise
+
+_CHUNK = 1024  # rows of one call: any number of rows is scored by one compiled program
+_LEAST_ROWS = 4096  # fewer are repeated with new noise: a smoothed bootstrap, and one shape to compile
+_LEAST_HELD = 1024
+_NOISE = 2.0  # of that bootstrap, over √N, in standard deviations of each coordinate
+_RESOLUTION = 1e-3  # and of all rows: what keeps float32 from deciding along columns that are duplicates
+_FEW = 20_000  # a kernel smooths the marginals of up to so many rows; more need it less
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a flow is fitted: the parameters of `GaussianizationDensity` that say so."""
+
+    rotation: Spec
+    marginal: Spec | None
+    n_layers: int
+    stopping: Stopping | None
+    held_out: float
+
+    def __post_init__(self) -> None:
+        if self.n_layers < 1:
+            raise InputError(f"n_layers is {self.n_layers}: a flow needs at least 1 layer")
+        if not 0 <= self.held_out < 1:
+            raise InputError(f"held_out is {self.held_out}: it is a share of the rows, at least 0, below 1")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A flow and its losses in nats (L + 1,), on the rows fitted to and on those held out, if any."""
+
+    flow: Flow
+    train: np.ndarray
+    held_out: np.ndarray | None
+
+
+Draw = Callable[[np.ndarray], np.ndarray]
+
+
+def fit_flow(rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, training: Training) -> Fitted:
+    """Fit a flow to the coordinates that ``draw`` gives of rows 0 … n − 1.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+    n : int
+        Rows N at hand.
+    draw : callable
+        Coordinates (m, D) of the rows of some indices (m,), places in cells drawn anew.
+    smooth : np.ndarray
+        Which coordinates (D,) are to have noise: those without cells, where places are noise already.
+    training : Training
+
+    Raises
+    ------
+    InputError
+        If the layers can't be fitted to so few rows.
+    """
+    n_held = max(1, round(training.held_out * n)) if training.held_out else 0
+    order = rng.permutation(n)
+    fitted = _rows(rng, draw, order[n_held:], smooth, _LEAST_ROWS)
+    held = _rows(rng, draw, order[:n_held], smooth, _LEAST_HELD) if n_held else None
+    marginal = training.marginal or default_marginal(len(fitted))
+    stopping = training.stopping or (LossStillFalls(10) if n_held else None)
+    key = jax.random.key(int(rng.integers(2**31)))
+    flow, losses = fit_layerwise(
+        key,
+        jnp.asarray(fitted),
+        LayerSpec(training.rotation, marginal),
+        training.n_layers,
+        x_test=None if held is None else jnp.asarray(held),
+        first=training.marginal or Quantiles(None),
+        stopping=stopping,
+    )
+    train, test = np.asarray(losses.train), np.asarray(losses.test)
+    return Fitted(flow, train, test if n_held else None)
+
+
+def default_marginal(n: int) -> Quantiles:
+    """Quantiles in as many bins as N rows bear, smoothed by a kernel where rows are few."""
+    return Quantiles(None, bandwidth=1.0 if n <= _FEW else 0.0)
+
+
+def _rows(
+    rng: np.random.Generator, draw: Draw, index: np.ndarray, smooth: np.ndarray, least: int
+) -> np.ndarray:
+    repeated = np.resize(index, max(len(index), least))
+    y = draw(repeated)
+    noise = _NOISE / len(index) ** 0.5 if len(repeated) > len(index) else _RESOLUTION
+    scale = np.maximum(y.std(0), _RESOLUTION * np.maximum(np.abs(y).max(0), 1))
+    for j in np.flatnonzero(smooth):
+        y[:, j] += noise * scale[j] * rng.standard_normal(len(y), np.float32)
+    return y
+
+
+def log_densities(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Log-density (N,) of the rows of y (N, D), in nats."""
+    return _in_chunks(_log_densities, flow, y)[0]
+
+
+def log_densities_of_scores(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Log-density (N,), in nats, of the images of rows (N, D) under the map in front of the first layer."""
+    return _in_chunks(_log_densities_of_scores, flow, y)[0]
+
+
+def radii(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Squared radius |z|² (N,) of the images of the rows of y (N, D)."""
+    return (latents(flow, y).astype(float) ** 2).sum(1)
+
+
+def latents(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Images z (N, D) of the rows of y (N, D)."""
+    return _in_chunks(_latents, flow, y)[0]
+
+
+def preimages(flow: Flow, z: np.ndarray) -> np.ndarray:
+    """Rows y (N, D) of images z (N, D)."""
+    return _in_chunks(_preimages, flow, z)[0]
+
+
+def by_layer(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Images (L + 1, N, D) of rows (N, D) after the map in front and each further layer."""
+    return np.asarray(_by_layer(flow, jnp.asarray(y)))
+
+
+@eqx.filter_jit
+def _log_densities(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
+    return (jax.vmap(flow.log_prob)(y),)
+
+
+@eqx.filter_jit
+def _log_densities_of_scores(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
+    scores = y if flow.first is None else jax.vmap(flow.first.forward)(y)[0]
+    return (jax.vmap(Flow(flow.layers, None, flow.dim).log_prob)(scores),)
+
+
+@eqx.filter_jit
+def _latents(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
+    return (jax.vmap(flow.forward)(y)[0],)
+
+
+@eqx.filter_jit
+def _preimages(flow: Flow, z: jax.Array) -> tuple[jax.Array]:
+    return (jax.vmap(flow.inverse)(z)[0],)
+
+
+@eqx.filter_jit
+def _by_layer(flow: Flow, y: jax.Array) -> jax.Array:
+    z = y if flow.first is None else jax.vmap(flow.first.forward)(y)[0]
+    arrays, static = eqx.partition(flow.layers, eqx.is_array)
+
+    def body(z: jax.Array, arrays: Any) -> tuple[jax.Array, jax.Array]:
+        z = jax.vmap(eqx.combine(arrays, static).forward)(z)[0]
+        return z, z
+
+    _, later = jax.lax.scan(body, z, arrays)
+    return jnp.concatenate([z[None], later])
+
+
+def _in_chunks(function: Callable[..., tuple[jax.Array, ...]], flow: Flow, y: np.ndarray) -> list[np.ndarray]:
+    """Run a function of a flow and a chunk on all rows, chunks side by side on the cores at hand."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(lambda chunk: _cut(function(flow, chunk[0]), chunk[1]), _chunks(y)))
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _cut(arrays: tuple[jax.Array, ...], n: int) -> list[np.ndarray]:
+    return [np.asarray(array)[:n] for array in arrays]
+
+
+def _chunks(y: np.ndarray) -> Iterator[tuple[jax.Array, int]]:
+    """Chunks of one shape, the last filled up with copies of its first row, and the rows that count."""
+    for begin in range(0, len(y), _CHUNK):
+        rows = y[begin : begin + _CHUNK]
+        missing = _CHUNK - len(rows)
+        padded = np.concatenate([rows, np.repeat(rows[:1], missing, 0)]) if missing else rows
+        yield jnp.asarray(padded), len(rows)
