@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from gscale.blocks import in_blocks
 from gscale.metrics import normal_log_prob
 
 
@@ -89,14 +90,37 @@ class LayerSpec:
 
     def fit(self, key: Array, x: Array) -> Layer:
         """Fit the rotation to the rows of x (N, D), then each part to the images under those before."""
+        return self.fit_through(key, x, x.shape[0])[0]
+
+    def fit_through(self, key: Array, rows: Array, n_train: int) -> tuple[Layer, Array, Array]:
+        """Fit to the first rows, and send all of them through: no part is computed twice.
+
+        Parameters
+        ----------
+        key : Array
+            Random key; the layer is that of ``fit`` with the same key.
+        rows : Array, shape (N + M, D)
+        n_train : int
+            The rows N to fit to.
+
+        Returns
+        -------
+        layer : Layer
+        images : Array, shape (N + M, D)
+        log_det : Array, shape (N + M,)
+            Of each row, in nats.
+        """
         rotation_key, coupling_key, marginal_key = jax.random.split(key, 3)
-        rotation = self.rotation.fit(rotation_key, x)
-        x, _ = jax.vmap(rotation.forward)(x)
+        rotation = self.rotation.fit(rotation_key, rows[:n_train])
+        rows, log_det = jax.vmap(rotation.forward)(rows)  # a product: the faster the larger
         coupling = None
         if self.coupling is not None:
-            coupling = self.coupling.fit(coupling_key, x)
-            x, _ = jax.vmap(coupling.forward)(x)
-        return Layer(rotation, self.marginal.fit(marginal_key, x), coupling)
+            coupling = self.coupling.fit(coupling_key, rows[:n_train])
+            rows, of_coupling = in_blocks(coupling.forward, rows)
+            log_det += of_coupling
+        marginal = self.marginal.fit(marginal_key, rows[:n_train])
+        rows, of_marginal = in_blocks(marginal.forward, rows)
+        return Layer(rotation, marginal, coupling), rows, log_det + of_marginal
 
 
 Step = Callable[[Bijection, Array], tuple[Array, Array]]
@@ -152,7 +176,8 @@ class Flow(eqx.Module):
         """Draw n points, (n, D)."""
         dtype = jnp.result_type(*jax.tree.leaves(eqx.filter(self, eqx.is_inexact_array)))
         z = jax.random.normal(key, (n, self.dim), dtype)
-        return jax.vmap(self.inverse)(z)[0]
+        points: Array = in_blocks(self.inverse, z)[0]
+        return points
 
     def _through(self, carry: tuple[Array, Array], step: Step, *, reverse: bool) -> tuple[Array, Array]:
         arrays, static = eqx.partition(self.layers, eqx.is_array)

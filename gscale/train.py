@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from gscale.blocks import in_blocks
 from gscale.data.source import check_rows
 from gscale.errors import InputError
-from gscale.flow import Bijection, Flow, Spec
+from gscale.flow import Bijection, Flow, LayerSpec, Spec
 from gscale.metrics import negative_log_likelihood
 from gscale.stopping import History, Stopping
 
@@ -26,7 +27,7 @@ class Progress(eqx.Module):
     """Where a layer-wise fit stands: all rows pushed through the layers so far.
 
     ``z`` (N + M, D) holds the images of the N training rows, then of the M test rows; ``log_det`` (2,) the
-    mean over either of log|det J|, in nats.
+    mean over either of log|det J|, in nats. Without test rows, M = 0, the training rows stand for them.
     """
 
     z: Array
@@ -39,18 +40,26 @@ class Progress(eqx.Module):
 
     def push(self, bijection: Bijection) -> "Progress":
         """Send all rows through one more map, in one call: it is compiled once for train and test."""
-        z, log_det = jax.vmap(bijection.forward)(self.z)
+        return self.moved(*in_blocks(bijection.forward, self.z))
+
+    def moved(self, z: Array, log_det: Array) -> "Progress":
+        """With new images z (N + M, D) of all rows, and log|det J| (N + M,) of the map to them."""
         means = jnp.stack([part.mean() for part in self.split(log_det)])
         return Progress(z, self.log_det + means, self.n_train)
 
     def split(self, rows: Array) -> tuple[Array, Array]:
         """Training rows and test rows."""
+        if rows.shape[0] == self.n_train:
+            return rows, rows
         return rows[: self.n_train], rows[self.n_train :]
 
 
-def start(key: Array, x: Array, x_test: Array, first: Spec | None) -> tuple[Progress, Bijection | None]:
+def start(
+    key: Array, x: Array, x_test: Array | None, first: Spec | None
+) -> tuple[Progress, Bijection | None]:
     """Set out from the rows x (N, D) and x_test (M, D), through the map in front if there is one."""
-    progress = Progress(jnp.concatenate([x, x_test]), jnp.zeros(2, x.dtype), x.shape[0])
+    rows = x if x_test is None else jnp.concatenate([x, x_test])
+    progress = Progress(rows, jnp.zeros(2, x.dtype), x.shape[0])
     if first is None:
         return progress, None
     bijection = first.fit(jax.random.fold_in(key, 0), x)
@@ -62,9 +71,12 @@ def add_layer(key: Array, progress: Progress, spec: Spec, index: Array) -> tuple
 
     The layer's key depends on ``key`` and ``index`` alone: a deeper fit begins with the same layers.
     """
+    if isinstance(spec, LayerSpec):
+        layer, z, log_det = spec.fit_through(layer_key(key, index), progress.z, progress.n_train)
+        return progress.moved(z, log_det), layer
     train, _ = progress.split(progress.z)
-    layer = spec.fit(layer_key(key, index), train)
-    return progress.push(layer), layer
+    bijection = spec.fit(layer_key(key, index), train)
+    return progress.push(bijection), bijection
 
 
 def layer_key(key: Array, index: Array) -> Array:
@@ -135,13 +147,13 @@ def fit_layerwise(
     check_rows(x, "x")
     if stopping is not None:
         return _fit_until(key, x, x_test, spec, first, n_layers, stopping)
-    x_test = x if x_test is None else jnp.asarray(x_test, x.dtype)
+    x_test = None if x_test is None else jnp.asarray(x_test, x.dtype)
     return _fit_layerwise(key, x, x_test, spec, first, n_layers)
 
 
 @eqx.filter_jit
 def _fit_layerwise(
-    key: Array, x: Array, x_test: Array, spec: Spec, first: Spec | None, n_layers: int
+    key: Array, x: Array, x_test: Array | None, spec: Spec, first: Spec | None, n_layers: int
 ) -> tuple[Flow, Losses]:
     begin, first_map = start(key, x, x_test, first)
 
@@ -163,7 +175,7 @@ def _fit_until(
     n_layers: int,
     stopping: Stopping,
 ) -> tuple[Flow, Losses]:
-    held_out = x if x_test is None else jnp.asarray(x_test, x.dtype)
+    held_out = None if x_test is None else jnp.asarray(x_test, x.dtype)
     progress, first_map, losses = _first_step(key, x, held_out, first)
     curve, layers = [losses], list[Bijection]()
     for index in range(n_layers):
@@ -192,7 +204,7 @@ def _finite_losses(curve: list[Losses]) -> np.ndarray:
 
 @eqx.filter_jit
 def _first_step(
-    key: Array, x: Array, x_test: Array, first: Spec | None
+    key: Array, x: Array, x_test: Array | None, first: Spec | None
 ) -> tuple[Progress, Bijection | None, Losses]:
     progress, bijection = start(key, x, x_test, first)
     return progress, bijection, progress.losses()

@@ -1,0 +1,107 @@
+"""Quantiles of columns by counting rows in bins: no sort, and sums that add up over blocks of rows."""
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from gscale.blocks import over_blocks
+from gscale.elementwise import gathered, kept_apart
+
+_FEWEST_BINS = 64  # a cell
+_MOST_PASSES = 5  # a bin of a bin of … is then as fine as float32, wherever the rows are
+
+
+class Found(NamedTuple):
+    """Where a level lies, and its bin: the rows in it and its ends, (K, D) each."""
+
+    place: Array
+    rows: Array
+    left: Array
+    right: Array
+
+
+def quantiles(x: Array, levels: np.ndarray) -> Array:
+    """Quantiles (K, D) of the columns of x (N, D) at increasing levels (K,), to within their standard error.
+
+    Cells begin at the quantiles of a normal law, then at the bins where levels were found; each is split
+    into bins of one width. A level lies in its bin in proportion to the rows counted there: passes over the
+    rows end when half of these, which bounds the error of most laws' ranks, are no more than the standard
+    error √(N p (1−p)) of the level's rank, or when a bin is as narrow as the dtype can tell the largest
+    values apart, after five passes at the latest. Rows that are nearly normal take one.
+
+    Examples
+    --------
+    >>> import jax
+    >>> x = jax.random.normal(jax.random.key(0), (20_000, 2))
+    >>> levels = np.array([0.1, 0.5, 0.9])
+    >>> bool(jnp.abs(quantiles(x, levels) - jnp.quantile(x, levels, axis=0)).max() < 0.005)
+    True
+    """
+    n = x.shape[0]
+    n_bins = 2 ** math.ceil(math.log2(max(_FEWEST_BINS, 2 * np.diff(levels).max(initial=0) * n**0.5)))
+    lowest, highest = x.min(0), x.max(0)
+    most = jnp.asarray(2 * np.maximum(np.sqrt(n * levels * (1 - levels)), 1), x.dtype)[:, None]
+    normal = jnp.asarray([NormalDist().inv_cdf(level) for level in levels], x.dtype)[:, None]
+    least = 8 * jnp.finfo(x.dtype).eps * jnp.maximum(jnp.abs(lowest), jnp.abs(highest))
+
+    def settled(found: Found) -> Array:
+        return ((found.rows <= most) | (found.right - found.left <= least[None])).all()
+
+    def between(inner: Array) -> Found:
+        edges = jnp.concatenate([lowest[None], jnp.clip(inner, lowest[None], highest[None]), highest[None]])
+        return _at_levels(_counts(x, edges, n_bins), edges, n * levels)
+
+    def again(state: tuple[Array, Found]) -> tuple[Array, Found]:
+        passes, found = state
+        ends = jnp.stack([found.left, found.right], 1).reshape(-1, x.shape[1])
+        return passes + 1, between(lax.cummax(ends))
+
+    scale = jnp.maximum(jnp.abs(lowest), jnp.abs(highest)) + jnp.finfo(x.dtype).tiny  # squares stay finite
+    first = between(x.mean(0)[None] + (scale * (x / scale[None]).std(0))[None] * normal)
+    state = lax.while_loop(lambda s: ~settled(s[1]) & (s[0] < _MOST_PASSES), again, (jnp.int32(1), first))
+    return lax.cummax(state[1].place)
+
+
+def _counts(x: Array, edges: Array, n_bins: int) -> Array:
+    """Rows (J, B, D) of x in the B bins of each of the J cells between edges (J+1, D)."""
+    n_cells, dim = edges.shape[0] - 1, x.shape[1]
+    column = jnp.arange(dim, dtype=jnp.int32)
+    per_width = n_bins / jnp.maximum(jnp.diff(edges, axis=0), jnp.finfo(x.dtype).tiny ** 0.5)
+
+    def count(counts: Array, block: Array, new: Array) -> Array:
+        cell = jnp.zeros(block.shape, jnp.int32)
+        for edge in edges[1:-1]:
+            cell += block >= edge[None]
+        left, scale = gathered((edges[:-1], per_width), cell * dim + column[None])
+        inside = jnp.clip(((block - left) * scale).astype(jnp.int32), 0, n_bins - 1)
+        place = (cell * n_bins + inside) * dim + column[None]
+        return lax.platform_dependent(counts, place, new, cpu=kept_apart(_added), default=_added)
+
+    counts = over_blocks(count, jnp.zeros(n_cells * n_bins * dim, jnp.int32), x)
+    return counts.reshape(n_cells, n_bins, dim)
+
+
+def _added(counts: Array, place: Array, new: Array) -> Array:
+    return counts.at[place].add(new[:, None].astype(jnp.int32), mode="promise_in_bounds")
+
+
+def _at_levels(counts: Array, edges: Array, ranks: np.ndarray) -> Found:
+    """Where so many rows (K,) lie below."""
+    n_cells, n_bins, _ = counts.shape
+    rank = jnp.asarray(ranks, edges.dtype)[:, None]
+    upto = jnp.cumsum(counts.sum(1), 0)
+    cell = jnp.minimum((upto[None] <= rank[:, None]).sum(1), n_cells - 1)  # (K, D)
+    inside = jnp.take_along_axis(counts, cell[:, None], 0)  # (K, B, D)
+    below = jnp.take_along_axis(upto - counts.sum(1), cell, 0)
+    upto_bin = below[:, None] + jnp.cumsum(inside, 1)
+    bin_ = jnp.minimum((upto_bin <= rank[:, None]).sum(1), n_bins - 1)[:, None]
+    rows = jnp.take_along_axis(inside, bin_, 1)[:, 0]
+    before = jnp.take_along_axis(upto_bin, bin_, 1)[:, 0] - rows
+    share = jnp.clip((rank - before) / jnp.maximum(rows, 1), 0, 1)
+    width = jnp.take_along_axis(jnp.diff(edges, axis=0), cell, 0) / n_bins
+    left = jnp.take_along_axis(edges, cell, 0) + bin_[:, 0] * width
+    return Found(left + share * width, rows, left, left + width)
