@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from gscale.blocks import in_blocks
 from gscale.checkpoint import Checkpoint
 from gscale.conditioner import MLP, Linear
 from gscale.coupling import AffineCoupling, ConditionedCoupling, Coupling, LinearCoupling
@@ -94,4 +95,5 @@ __all__ = [
     "Unconstrained",
     "fit_end_to_end",
     "fit_layerwise",
+    "in_blocks",
 ]
