@@ -104,6 +104,7 @@ def test_a_cell_trained_layer_by_layer_is_fit_layerwise_of_refined_layers():
     )
 
 
+@pytest.mark.long
 def test_an_end_to_end_cell_trains_a_flow_of_each_depth():
     """Depths that are numbers to one program give what a flow of that depth gives."""
     cell = sampled(layer=TURNING, training=EndToEnd(ADAM, first=Moments()), n_layers=2, seeds=(3,))
@@ -325,6 +326,7 @@ def test_empty_folders_are_told(tmp_path):
         store.read_tables(tmp_path / "none")
 
 
+@pytest.mark.long
 def test_figures_are_drawn_for_every_kind_of_table(tmp_path):
     cells = [
         *(exact(dim=dim, n_layers=20) for dim in (1, 4)),

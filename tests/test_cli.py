@@ -229,6 +229,7 @@ def test_an_interrupt_that_jax_swallows_is_still_one(gscale, monkeypatch):
     assert not store.read_failures(Path("results"))
 
 
+@pytest.mark.long
 def test_kills_at_any_moment_leave_whole_files_and_change_nothing(tmp_path, gscale):
     gscale(*RUN, "--out", "undisturbed")
     for n_cells in (1, 4):

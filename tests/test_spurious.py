@@ -209,6 +209,7 @@ def assert_learned_from_noise(table):
         assert (np.diff(curve.excess) > 0).all(), curve
 
 
+@pytest.mark.long
 def test_layers_learn_noise(layer_rows):
     assert_learned_from_noise(layer_rows)
 
