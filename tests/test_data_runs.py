@@ -109,10 +109,10 @@ def test_misuse_is_one_line(gscale, arguments, message):
 @pytest.mark.long
 def test_a_model_of_a_set_is_data_like_other_data(gscale, tmp_path):
     code, out, _ = gscale(
-        "data", "model", "digits", "--dim", "4", "--rows", 900, "--layers", 2, "--out", "d.npz"
+        "data", "model", "digits", "--dim", "4", "--rows", 900, "--layers", 2, "--out", "d.safetensors"
     )
-    assert (code, out.startswith("ModelDistribution(name='d.npz'")) == (0, True)
-    assert gscale(*RUN, "d.npz")[0] == 0
+    assert (code, out.startswith("ModelDistribution(name='d.safetensors'")) == (0, True)
+    assert gscale(*RUN, "d.safetensors")[0] == 0
     table = store.read_tables(tmp_path / "results")
     assert (set(table["metric"]), set(table["dim"])) == ({"kl"}, {4})
 
