@@ -113,7 +113,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         self.missing = missing
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: object = None) -> Self:
         """Fit the encoder and the flow to the rows of X (N, C); y is not used."""
         training, rng = self.training(), generator(self.random_state)
         values = self.fit_encoder(raw_columns(self, X, reset=True))
@@ -122,16 +122,16 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         )
         return self
 
-    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+    def score_samples(self, X: Any) -> np.ndarray:
         """Log-density (N,) of the rows of X (N, C) in the units of its columns, in nats."""
         y, log_slope = self._encoded(X)
         return flows.log_densities(self.flow_, y) + log_slope
 
-    def score(self, X: Any, y: object = None) -> float:  # noqa: N803
+    def score(self, X: Any, y: object = None) -> float:
         """Mean log-density of the rows of X (N, C), in nats; y is not used."""
         return float(self.score_samples(X).mean())
 
-    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+    def transform(self, X: Any) -> np.ndarray:
         """Images (N, D) of the rows of X (N, C): standard normal where the rows are like those fitted to.
 
         Places in cells are drawn as if by chance from the row's own values, so that columns of integers and
@@ -141,7 +141,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         y, _ = self.encoder_.encode(values, self.encoder_.places(values))
         return flows.latents(self.flow_, y)
 
-    def inverse_transform(self, X: Any) -> np.ndarray:  # noqa: N803
+    def inverse_transform(self, X: Any) -> np.ndarray:
         """Rows (N, C) of images X (N, D); of objects where a column is one of text."""
         check_is_fitted(self)
         z = np.asarray(X, np.float32)
@@ -160,7 +160,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         chosen = self.random_state if random_state is None else random_state
         return self.inverse_transform(generator(chosen).standard_normal((n_samples, self.encoder_.dim)))
 
-    def gaussianity(self, X: Any) -> Gaussianity:  # noqa: N803
+    def gaussianity(self, X: Any) -> Gaussianity:
         """How far from standard normal the rows of X (N, C) are, before and after each layer."""
         values = self._values(X)
         y, _ = self.encoder_.encode(values, self.encoder_.places(values))

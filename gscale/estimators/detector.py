@@ -157,7 +157,7 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         self.false_alarm_rate = false_alarm_rate
         self.random_state = random_state
 
-    def fit(self, X: Any, y: object = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: object = None) -> Self:
         """Fit flows to most rows of X (N, C) and the threshold to the others; y is not used."""
         self._check()
         rng = generator(self.random_state)
@@ -171,19 +171,19 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         self._keep_scores(self._strangeness(values), order[:n_kept])
         return self
 
-    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+    def score_samples(self, X: Any) -> np.ndarray:
         """Normality (N,) of the rows of X (N, C), lower where stranger, as scikit-learn has it."""
         return -self._strangeness(self._values(X))
 
-    def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
+    def decision_function(self, X: Any) -> np.ndarray:
         """`score_samples` less the offset (N,): negative for alarms."""
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """−1 for an alarm, else 1, (N,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def p_values(self, X: Any) -> np.ndarray:  # noqa: N803
+    def p_values(self, X: Any) -> np.ndarray:
         """Share (N,) of rows like those fitted to that would be as strange as the rows of X (N, C)."""
         return self.p_values_of(-self.score_samples(X))
 
@@ -193,7 +193,7 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         m = len(self.calibration_scores_)
         return (1 + m - np.searchsorted(self.calibration_scores_, strangeness)) / (m + 1)
 
-    def contributions(self, X: Any) -> np.ndarray:  # noqa: N803
+    def contributions(self, X: Any) -> np.ndarray:
         """What each column adds to the strangeness of the rows of X (N, C): (N, C), at least 0.
 
         By how much the strangeness falls if the column's value alone is replaced by the best of 16 quantiles

@@ -145,12 +145,12 @@ _TABLES: dict[str, Callable[[], object]] = {
 
 @cache
 def _table(name: str) -> np.ndarray:
-    return np.asarray(_TABLES[name]().data, float)  # type: ignore[attr-defined]
+    return np.asarray(_TABLES[name]().data, float)  # type: ignore[attr-defined]  # a Bunch
 
 
 def _of_class(load: Callable[[], object], anomaly: int, seed: int) -> Split:
     found = load()
-    x, label = np.asarray(found.data), np.asarray(found.target)  # type: ignore[attr-defined]
+    x, label = np.asarray(found.data), np.asarray(found.target)  # type: ignore[attr-defined]  # a Bunch
     normal = np.random.default_rng(seed).permutation(x[label != anomaly])
     n_test = len(normal) * 3 // 10
     return _split(normal[n_test:], normal[:n_test], x[label == anomaly])
