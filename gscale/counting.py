@@ -24,21 +24,21 @@ class Found(NamedTuple):
     right: Array
 
 
-def quantiles(x: Array, levels: np.ndarray) -> Array:
+def quantiles(x: Array, levels: np.ndarray, least: Array) -> Array:
     """Quantiles (K, D) of the columns of x (N, D) at increasing levels (K,), to within their standard error.
 
     Cells begin at the quantiles of a normal law, then at the bins where levels were found; each is split
     into bins of one width. A level lies in its bin in proportion to the rows counted there: passes over the
     rows end when half of these, which bounds the error of most laws' ranks, are no more than the standard
-    error √(N p (1−p)) of the level's rank, or when a bin is as narrow as the dtype can tell the largest
-    values apart, after five passes at the latest. Rows that are nearly normal take one.
+    error √(N p (1−p)) of the level's rank, or when a bin is no wider than ``least`` (D,), after five passes
+    at the latest. Rows that are nearly normal take one.
 
     Examples
     --------
     >>> import jax
     >>> x = jax.random.normal(jax.random.key(0), (20_000, 2))
     >>> levels = np.array([0.1, 0.5, 0.9])
-    >>> bool(jnp.abs(quantiles(x, levels) - jnp.quantile(x, levels, axis=0)).max() < 0.005)
+    >>> bool(jnp.abs(quantiles(x, levels, jnp.full(2, 1e-6)) - jnp.quantile(x, levels, axis=0)).max() < 0.005)
     True
     """
     n = x.shape[0]
@@ -46,7 +46,6 @@ def quantiles(x: Array, levels: np.ndarray) -> Array:
     lowest, highest = x.min(0), x.max(0)
     most = jnp.asarray(2 * np.maximum(np.sqrt(n * levels * (1 - levels)), 1), x.dtype)[:, None]
     normal = jnp.asarray([NormalDist().inv_cdf(level) for level in levels], x.dtype)[:, None]
-    least = 8 * jnp.finfo(x.dtype).eps * jnp.maximum(jnp.abs(lowest), jnp.abs(highest))
 
     def settled(found: Found) -> Array:
         return ((found.rows <= most) | (found.right - found.left <= least[None])).all()

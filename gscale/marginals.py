@@ -122,8 +122,9 @@ class Quantiles:
         heights = normal_levels(n, self.n_bins or _fitting_bins(n))
         levels = np.array([NormalDist().cdf(height) for height in heights])
         ordered = sort_columns(x) if n <= _MOST_SORTED or self.bandwidth > 0 else None
-        found = quantiles(x, levels) if ordered is None else at_ranks(ordered, n * levels - 0.5)
-        knots = _spread(found, least_width(x))
+        least = least_width(x)
+        found = quantiles(x, levels, least) if ordered is None else at_ranks(ordered, n * levels - 0.5)
+        knots = _spread(found, least)
         y = jnp.broadcast_to(jnp.asarray(heights, x.dtype)[:, None], knots.shape)
         widths = jnp.diff(knots, axis=0)
         inner = _inner_derivatives(widths, jnp.diff(y, axis=0) / widths)
