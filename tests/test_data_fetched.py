@@ -387,6 +387,8 @@ def test_a_pickle_that_asks_for_more_is_refused(tmp_path):
         ("NSLKDDTest", b"1,2,3\n", r"is no readable CSV"),
         ("Covertype", gzip.compress(b"1,2\n")[:-4], r"is no readable CSV"),
     ],
+    # Without names of their own they would be named by their bytes, which hold the second of their packing.
+    ids=lambda value: "content" if isinstance(value, bytes) else None,
 )
 def test_damaged_sets_are_one_line(folder, monkeypatch, name, content, message):
     monkeypatch.setitem(SMALL, name, lambda: [content])
