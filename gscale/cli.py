@@ -261,7 +261,7 @@ class _Count:
 
 @contextmanager
 def _interrupts_noted(done: _Count) -> Iterator[None]:
-    """Note Ctrl-C as it comes: jax turns a KeyboardInterrupt in some comparisons into another error."""
+    """Note Ctrl-C as it comes: within jax a KeyboardInterrupt may become another error, or none at all."""
 
     def note(*_: object) -> None:
         done.interrupted = True
@@ -330,6 +330,7 @@ def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, d
     bar.update(task, description=f"{sweep.name}: {escape(str(cell))}")
 
     def tick(layer: int) -> None:
+        _stop_if_asked(done)
         bar.update(task, completed=before + cell.cost * layer / cell.n_layers)
 
     if store.cell_path(folder, cell.id).exists():
@@ -350,6 +351,13 @@ def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, d
             outcome = f"[red]failed[/]: {escape(str(error))}; see {path}"
         bar.console.print(f"{sweep.name}: {escape(str(cell))}: {outcome}", soft_wrap=True)
     bar.update(task, completed=before + cell.cost, cells=done.run + done.there + done.failed)
+    _stop_if_asked(done)
+
+
+def _stop_if_asked(done: _Count) -> None:
+    """Raise what was raised when Ctrl-C came, in case it came while Python collected garbage and was lost."""
+    if done.interrupted:
+        raise KeyboardInterrupt
 
 
 def _failure(sweep: Sweep, cell: Cell, error: Exception) -> dict[str, str]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 
 from gscale import cli
 from gscale.bench import catalog, store
+from gscale.bench.run import run_cell
 
 HERE = Path(__file__).parent
 MINE = str(HERE / "my_sweep.py")
@@ -227,6 +229,25 @@ def test_an_interrupt_that_jax_swallows_is_still_one(gscale, monkeypatch):
     assert code == 130
     assert "0 cells run, 0 there already, 0 failed" in out
     assert not store.read_failures(Path("results"))
+
+
+def test_an_interrupt_that_is_lost_in_a_callback_is_still_one(gscale, monkeypatch):
+    """Python prints an exception of a garbage collector's callback, as jax has one, and goes on."""
+
+    def lose(*arguments):
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        return run_cell(*arguments)
+
+    monkeypatch.setattr(cli, "run_cell", lose)
+    code, out, _ = gscale("run", MINE)
+    assert code == 130
+    assert "0 cells run, 0 there already, 0 failed" in out
+    monkeypatch.setattr(cli, "run_cell", lambda *arguments: lose(*arguments[:2], lambda _: None))
+    code, out, _ = gscale("run", MINE)
+    assert code == 130
+    assert "1 cells run, 0 there already, 0 failed" in out
 
 
 @pytest.mark.long
