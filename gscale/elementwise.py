@@ -106,24 +106,14 @@ class Spline(eqx.Module):
     def forward(self, x: Array) -> tuple[Array, Array]:
         inside = jnp.clip(x, self.x[0], self.x[-1])
         x0, y0, width, height, d0, d1 = self._bin_of(inside, self.x)
-        secant = height / width
-        xi = (inside - x0) / width
-        rest, mixed = 1 - xi, xi * (1 - xi)
-        denominator = secant + (d0 + d1 - 2 * secant) * mixed
-        y = y0 + height * (secant * xi**2 + d0 * mixed) / denominator
-        log_slope = _log_slope(secant, d0, d1, xi, rest, denominator)
-        return y + self._outer_derivative(x, self.x) * (x - inside), log_slope.sum()
+        rise, log_slope = _in_one_loop(_rise, inside - x0, width, height, d0, d1)
+        return y0 + rise + self._outer_derivative(x, self.x) * (x - inside), log_slope.sum()
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
         inside = jnp.clip(y, self.y[0], self.y[-1])
         x0, y0, width, height, d0, d1 = self._bin_of(inside, self.y)
-        secant = height / width
-        eta = (inside - y0) / height
-        xi, rest = _solve(secant, d0, d1, eta)
-        denominator = secant + (d0 + d1 - 2 * secant) * xi * rest
-        log_slope = _log_slope(secant, d0, d1, xi, rest, denominator)
-        outside = (y - inside) / self._outer_derivative(y, self.y)
-        return x0 + width * xi + outside, -log_slope.sum()
+        run, log_slope = _run(inside - y0, width, height, d0, d1)
+        return x0 + run + (y - inside) / self._outer_derivative(y, self.y), -log_slope.sum()
 
     def unconstrained(self) -> "FreeSpline":
         bins, ends = jnp.zeros_like(self.x[..., 1:, :]), jnp.zeros_like(self.x[..., :1, :])
@@ -176,9 +166,33 @@ def kept_apart(function: Callable[..., Any]) -> Callable[..., Any]:
     return apart
 
 
-def _log_slope(secant: Array, d0: Array, d1: Array, xi: Array, rest: Array, denominator: Array) -> Array:
+def _in_one_loop(formula: Callable[..., tuple[Array, Array]], *of_bins: Array) -> tuple[Array, Array]:
+    """Both results of a formula, which XLA on the CPU would otherwise compute anew for each of their uses."""
+    results: tuple[Array, Array] = lax.platform_dependent(*of_bins, cpu=kept_apart(formula), default=formula)
+    return results
+
+
+def _rise(run: Array, width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
+    """How far y is above its left knot where x is a run to the right of it, and log dy/dx."""
+    per_width = 1 / width
+    secant, xi = height * per_width, run * per_width
+    rest, mixed = 1 - xi, xi * (1 - xi)
+    shrink = 1 / (secant + (d0 + d1 - 2 * secant) * mixed)
+    rise = height * (secant * xi**2 + d0 * mixed) * shrink
+    return rise, _log_slope(secant, d0, d1, xi, rest, shrink)
+
+
+def _run(rise: Array, width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
+    """How far x is to the right of its left knot where y has risen so much, and log dy/dx."""
+    secant = height / width
+    xi, rest = _solve(secant, d0, d1, rise / height)
+    shrink = 1 / (secant + (d0 + d1 - 2 * secant) * xi * rest)
+    return width * xi, _log_slope(secant, d0, d1, xi, rest, shrink)
+
+
+def _log_slope(secant: Array, d0: Array, d1: Array, xi: Array, rest: Array, shrink: Array) -> Array:
     numerator = d1 * xi**2 + 2 * secant * xi * rest + d0 * rest**2
-    return jnp.log(numerator * (secant / denominator) ** 2)
+    return jnp.log(numerator * (secant * shrink) ** 2)
 
 
 def _solve(secant: Array, d0: Array, d1: Array, eta: Array) -> tuple[Array, Array]:
