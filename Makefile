@@ -8,7 +8,7 @@ RESULTS ?= results
 PROFILE ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test test-long check docs baseline reference plot clean
+.PHONY: help install benchmark test test-long check docs baseline reference speed plot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ reference: install ## Run the benchmark into results/reference and write its num
 	mv results/reference/figures/*.png docs/
 	rm -r results/reference/figures
 	$(BIN)/python docs/refresh.py
+
+speed: install ## Time a layer beside floors of the same machine (minutes; leave it idle)
+	$(BIN)/gscale speed run --profile $(PROFILE) --out $(RESULTS)
 
 plot: install ## Draw the figures of the results at hand
 	$(BIN)/gscale plot $(RESULTS)

@@ -36,6 +36,7 @@ FEWER = {
     "gscale run patches --profile full --dims 64,100 --out results-a": "--profile ci --dims 4 --seeds 1",
     "gscale detect fit sessions.csv --out normal.safetensors": "--layers 1 --flows 1",
     "gscale density fit sessions.csv --out density.safetensors": "--layers 1",
+    "gscale speed run": "--profile ci",
     "gscale run patches --profile full --dims 144,196 --out results-b": "--profile ci --dims 9 --seeds 1",
 }
 OF_THE_SHELL = {"source .venv/bin/activate"}

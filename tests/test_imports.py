@@ -111,7 +111,7 @@ ALLOWED = {
     | {"gscale.bench.store", "gscale.data.source"}
     | {f"gscale.{name}" for name in ("flow", "optimise", "parameters", "rotations")},
     "bench.own": FOUNDATION | {"gscale.bench.sweep", "gscale.data.source"},
-    "bench.catalog": FOUNDATION | {"gscale.bench.sweep"},
+    "bench.catalog": FOUNDATION | {"gscale.bench.speed.case", "gscale.bench.sweep"},
     "bench.clock": set(),
     "bench.exact": {"gscale.bench.clock", "gscale.bench.sweep", "gscale.flow"}
     | {"gscale.theory", "gscale.theory.population", "gscale.theory.scales"},
@@ -121,8 +121,9 @@ ALLOWED = {
     | {"gscale.train", "gscale.end_to_end", "gscale.data.source", "gscale.flow"}
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "sweep")},
     "bench.run": FOUNDATION
-    | {"gscale", "gscale.end_to_end"}
-    | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "sampled", "store", "sweep")},
+    | {"gscale.end_to_end"}
+    | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "provenance", "sampled")}
+    | {"gscale.bench.store", "gscale.bench.sweep"},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.censored": set(),
     "bench.scaling.estimates": set(),
@@ -175,6 +176,18 @@ ALLOWED = {
         f"gscale.bench.{name}"
         for name in ("compare", "distances", "means", "scaling", "spurious", "store", "style", "turning")
     },
+    "bench.provenance": {"gscale"},
+    "bench.speed": set(),
+    "bench.speed.case": FOUNDATION,
+    "bench.speed.clock": {f"gscale.{name}" for name in ("bench.speed.case", "blocks", "flow", "marginals")}
+    | {"gscale.rotations", "gscale.train"},
+    "bench.speed.memory": {f"gscale.{name}" for name in ("blocks", "train")}
+    | {f"gscale.bench.speed.{name}" for name in ("case", "clock")},
+    "bench.speed.run": {f"gscale.bench.{name}" for name in ("provenance", "store")}
+    | {f"gscale.bench.speed.{name}" for name in ("case", "clock", "memory")},
+    "bench.speed.tables": FOUNDATION | {"gscale.bench.style"},
+    "cli_speed": {"gscale.bench.catalog", "gscale.bench.speed.run", "gscale.bench.speed.tables"}
+    | {"gscale.bench.sweep"},
     "bench.anomaly": set(),
     "bench.anomaly.sets": FOUNDATION,
     "bench.anomaly.rivals": FOUNDATION | {"gscale.bench.anomaly.sets", "gscale.estimators"},

@@ -3,15 +3,36 @@
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
-from gscale.bench.sweep import Sweep
+from gscale.bench.speed.case import Case
+from gscale.bench.sweep import Profile, Sweep
 from gscale.errors import InputError
 
 _PACKAGE = Path(__file__).parents[1]
+_SPEED = "speed"  # times cases, and sweeps no D for layers
 
 
 def shipped() -> dict[str, Path]:
     """The sweeps that come with gscale, by name."""
+    return {name: path for name, path in _experiments().items() if name != _SPEED}
+
+
+def speed_cases(profile: Profile) -> tuple[Case, ...]:
+    """What `gscale speed` times.
+
+    Raises
+    ------
+    InputError
+        If this copy of gscale carries no benchmarks.
+    """
+    if (path := _experiments().get(_SPEED)) is None:
+        raise InputError("benchmarks/speed.py is not there: install gscale from a wheel or a checkout")
+    cases: tuple[Case, ...] = _executed(path).PROFILES[profile]
+    return cases
+
+
+def _experiments() -> dict[str, Path]:
     # An installed wheel carries them inside the package, a checkout beside it.
     for folder in (_PACKAGE / "benchmarks", _PACKAGE.parent / "benchmarks"):
         if folder.is_dir():
@@ -50,6 +71,15 @@ def load(name_or_file: str) -> Sweep:
 
 
 def _sweep_in(path: Path) -> Sweep:
+    sweep = getattr(_executed(path), "SWEEP", None)
+    if not isinstance(sweep, Sweep):
+        raise InputError(
+            f"{path} defines no SWEEP: end it with SWEEP = Sweep(name=..., about=..., profiles=...)"
+        )
+    return sweep
+
+
+def _executed(path: Path) -> ModuleType:
     name = f"gscale_sweep_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # the name ends in .py
@@ -62,9 +92,4 @@ def _sweep_in(path: Path) -> Sweep:
         raise
     except Exception as error:
         raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
-    sweep = getattr(module, "SWEEP", None)
-    if not isinstance(sweep, Sweep):
-        raise InputError(
-            f"{path} defines no SWEEP: end it with SWEEP = Sweep(name=..., about=..., profiles=...)"
-        )
-    return sweep
+    return module

@@ -1,20 +1,15 @@
 """Running one cell: from a setting to the rows of its table."""
 
-import platform
-import subprocess
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 
 import jax
 import numpy as np
 import pandas as pd
 
-import gscale
 from gscale.bench import exact, projections, sampled
 from gscale.bench.clock import Curves, Tick
 from gscale.bench.projections import Keep
+from gscale.bench.provenance import provenance
 from gscale.bench.store import SCHEMA_VERSION
 from gscale.bench.sweep import (
     Cell,
@@ -119,28 +114,6 @@ def _rows(cell: Cell, sweep: str, curves: Curves) -> pd.DataFrame:
         dtype=cell.dtype,
         metric=curves.metric,
         seconds_compile=curves.seconds_compile,
-        **_provenance(),
+        **provenance(),
         created=pd.Timestamp(datetime.now(UTC)),
     )
-
-
-@cache
-def _provenance() -> dict[str, str | None]:
-    device = jax.devices()[0]
-    name = platform.machine() if device.platform == "cpu" else device.device_kind
-    return {
-        "device": f"{device.platform} {name}",
-        "jax": version("jax"),
-        "gscale": gscale.__version__,
-        "commit": _commit(),
-    }
-
-
-def _commit() -> str | None:
-    """Commit of the checkout this package runs from, marked where files differ; None outside of one."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(command, cwd=Path(gscale.__file__).parent, capture_output=True, text=True)
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() or None

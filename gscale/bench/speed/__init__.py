@@ -1,0 +1,1 @@
+"""How long a layer takes and how much memory, beside floors taken in the same run."""
