@@ -124,6 +124,17 @@ ALLOWED = {
     | {"gscale.end_to_end"}
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "provenance", "sampled")}
     | {"gscale.bench.store", "gscale.bench.sweep"},
+    "bench.journal": FOUNDATION | {"gscale.bench.store"},
+    "bench.status": FOUNDATION | {"gscale.bench.journal", "gscale.bench.store"},
+    "bench.engine": set(),
+    "bench.engine.claims": FOUNDATION,
+    "bench.engine.attempt": FOUNDATION
+    | {f"gscale.bench.{name}" for name in ("clock", "engine.claims", "journal", "run", "store", "sweep")},
+    "bench.engine.serial": {"gscale.bench.engine.attempt"},
+    "cli_run": FOUNDATION
+    | {f"gscale.bench.{name}" for name in ("catalog", "journal", "own", "status", "store", "sweep")}
+    | {"gscale.bench.engine.attempt", "gscale.bench.engine.serial"}
+    | {"gscale.cli_data", "gscale.data.source", "gscale.progress"},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.censored": set(),
     "bench.scaling.estimates": set(),
@@ -245,6 +256,8 @@ def test_what_reads_tables_never_touches_jax():
     bench = PACKAGE / "bench"
     for path in (
         bench / "store.py",
+        bench / "journal.py",
+        bench / "status.py",
         bench / "compare.py",
         bench / "distances.py",
         bench / "findings.py",

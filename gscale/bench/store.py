@@ -4,6 +4,8 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -58,7 +60,10 @@ HISTOGRAMS = pa.schema(
 )
 
 # What a failure record says of a cell.
-FAILURE = ("sweep", "cell_id", "cell", "setting", "error", "traceback")
+FAILURE = ("sweep", "cell_id", "cell", "setting", "error", "traceback", "seconds")
+
+_ROW = [("seed", "ascending"), ("n_layers", "ascending")]
+_MEASURED = ["seed", "n_layers", "metric", "loss_train", "loss_test"]  # what the setting alone decides
 
 _ASIDE = "_histograms"  # who reads a folder of tables as one passes over names that begin like this
 
@@ -105,16 +110,18 @@ def prepare(folder: Path) -> None:
 
 def write_cell(folder: Path, cell_id: str, rows: pd.DataFrame) -> Path:
     """Write a finished cell under another name, then rename it: a reader sees all of it or nothing."""
-    _write_table(cell_path(folder, cell_id), rows, SCHEMA)
-    failure_path(folder, cell_id).unlink(missing_ok=True)
+    with writing(folder):
+        _write_table(cell_path(folder, cell_id), rows, SCHEMA)
+        failure_path(folder, cell_id).unlink(missing_ok=True)
     return cell_path(folder, cell_id)
 
 
 def write_histograms(folder: Path, cell_id: str, counts: pd.DataFrame) -> Path:
     """Write a cell's histograms, whole or not at all; before its table, so that a finished cell has them."""
     path = folder / _ASIDE / f"{cell_id}.parquet"
-    path.parent.mkdir(exist_ok=True)
-    _write_table(path, counts, HISTOGRAMS)
+    with writing(folder):
+        path.parent.mkdir(exist_ok=True)
+        _write_table(path, counts, HISTOGRAMS)
     return path
 
 
@@ -127,7 +134,8 @@ def _write_table(path: Path, rows: pd.DataFrame, schema: pa.Schema) -> None:
 
 def write_failure(folder: Path, cell_id: str, record: dict[str, str]) -> Path:
     """Write why a cell failed; it is no result, and the next run tries the cell again."""
-    write_whole(failure_path(folder, cell_id), json.dumps(record, indent=2).encode())
+    with writing(folder):
+        write_whole(failure_path(folder, cell_id), json.dumps(record, indent=2).encode())
     return failure_path(folder, cell_id)
 
 
@@ -174,10 +182,17 @@ def no_histograms() -> pd.DataFrame:
 
 
 def _read(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
-    for path in paths:
-        _check(path, schema)
-    tables = [pq.read_table(path, schema=schema) for path in paths]
-    return pa.concat_tables(tables).to_pandas()
+    return pa.concat_tables([_read_one(path, schema) for path in paths]).to_pandas()
+
+
+def _read_one(path: Path, schema: pa.Schema) -> pa.Table:
+    """A checked table; damage behind its header is told like damage of it."""
+    _check(path, schema)
+    try:
+        return pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} is not a readable parquet file ({reason}): move or delete it") from None
 
 
 def read_failures(folder: Path) -> list[dict[str, str]]:
@@ -188,15 +203,25 @@ def read_failures(folder: Path) -> list[dict[str, str]]:
     InputError
         If one is corrupt.
     """
-    paths = sorted(folder.glob("*.failed.json")) or sorted(folder.glob("*/*.failed.json"))
-    return [_failure(path) for path in paths]
+    return [_failure(path) for path in _failure_paths(folder)]
+
+
+def _failure_paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.failed.json")) or sorted(folder.glob("*/*.failed.json"))
+
+
+def read_failures_of(folder: Path) -> list[dict[str, str]]:
+    """The failure records in a folder alone."""
+    return [_failure(path) for path in sorted(folder.glob("*.failed.json"))]
 
 
 def _failure(path: Path) -> dict[str, str]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return {name: str(record[name]) for name in FAILURE}
-    except (OSError, ValueError, KeyError, TypeError):
+        return {name: str(record[name]) for name in FAILURE[:-1]} | {
+            "seconds": str(record.get("seconds", ""))
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is no failure record: delete it, and run the sweep again") from None
 
 
@@ -217,6 +242,18 @@ def _check(path: Path, expected: pa.Schema = SCHEMA) -> None:
         raise InputError(f"{path} does not have the columns of schema {SCHEMA_VERSION}: move or delete it")
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """A full disk, a folder that is gone or read-only: an error of one line, and nothing half written."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror or error}; when it can be written, the same command "
+            "goes on from what is finished"
+        ) from None
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under another name, then rename it: a reader sees all of it or nothing."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -229,3 +266,61 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError:
         partial.unlink(missing_ok=True)  # half a file, where the disk is full
         raise
+
+
+def merge(folders: Iterable[Path], out: Path) -> int:
+    """Copy the cells of results folders into one, ``out/<sweep>``; return how many were looked at.
+
+    A failure record is copied where no folder has the cell's result.
+
+    Raises
+    ------
+    InputError
+        If a folder is none or holds no results, a file is damaged, foreign or of another schema, or a cell has
+        different numbers in two of them: nothing is written then.
+    """
+    folders = list(folders)
+    if (known := [path for path in folders if not path.is_dir()]) or not folders:
+        raise InputError(f"{known[0] if known else 'nothing'} is no folder: give results folders to merge")
+    found: dict[Path, Path] = {}
+    for path in (path for folder in (out, *folders) for path in _table_paths(folder)):
+        place = out / _sweep_of(path) / path.name
+        if (other := found.setdefault(place, path)) != path:
+            _check_equal(other, path)
+    for place, path in found.items():
+        if place.resolve() != path.resolve():
+            _copy(path, place)
+    for path in (path for folder in folders for path in _failure_paths(folder)):
+        _copy_failure(path, out)
+    return len(found)
+
+
+def _sweep_of(path: Path) -> str:
+    return str(_read_one(path, SCHEMA).column("sweep")[0])
+
+
+def _check_equal(a: Path, b: Path) -> None:
+    """Refuse other losses; seconds and devices may differ."""
+    tables = [_read_one(path, SCHEMA).select(_MEASURED).sort_by(_ROW) for path in (a, b)]
+    if not tables[0].to_pandas().equals(tables[1].to_pandas()):
+        raise InputError(f"cell {a.stem} has other numbers in {b} than in {a}: move or delete one of the two")
+
+
+def _copy(path: Path, place: Path) -> None:
+    prepare(place.parent)
+    histograms = path.parent / _ASIDE / path.name
+    with writing(place.parent):
+        if histograms.exists():
+            aside = place.parent / _ASIDE
+            aside.mkdir(exist_ok=True)
+            write_whole(aside / path.name, histograms.read_bytes())
+        write_whole(place, path.read_bytes())
+        failure_path(place.parent, path.stem).unlink(missing_ok=True)
+
+
+def _copy_failure(path: Path, out: Path) -> None:
+    record = _failure(path)
+    folder = out / record["sweep"]
+    if not cell_path(folder, record["cell_id"]).exists():
+        prepare(folder)
+        write_failure(folder, record["cell_id"], record)

@@ -1,0 +1,147 @@
+"""Runs of many cells: shared, failed, put together, and how far they have come."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from gscale.bench import journal, store
+from gscale.bench.engine import attempt
+from gscale.bench.engine.attempt import Task
+from gscale.bench.engine.claims import claim
+from gscale.bench.engine.serial import run_serially
+
+HERE = Path(__file__).parent
+MINE = str(HERE / "my_sweep.py")
+
+
+def measured(folder):
+    """The part of a table that depends on the setting alone."""
+    ordered = store.read_tables(Path(folder)).sort_values(["cell_id", "seed", "n_layers"], ignore_index=True)
+    return ordered[["cell_id", "seed", "n_layers", "loss_train", "loss_test"]]
+
+
+def changed(path):
+    rows = pd.read_parquet(path)
+    store.write_cell(path.parent, path.stem, rows.assign(loss_test=rows["loss_test"] + 1))
+
+
+def test_status_tells_done_failed_and_missing(gscale, monkeypatch):
+    assert gscale("run", MINE)[0] == 0
+    failing, missing = sorted(Path("results/mine").glob("*.parquet"))
+    for path in (failing, missing):
+        path.unlink()
+    real = attempt.run_cell
+
+    def fail_one(cell, *arguments):
+        if cell.id == failing.stem:
+            raise MemoryError("RESOURCE_EXHAUSTED")
+        return real(cell, *arguments)
+
+    monkeypatch.setattr(attempt, "run_cell", fail_one)
+    assert gscale("run", MINE)[0] == 1
+    missing.unlink()
+    code, out, _ = gscale("status", "results", "--json")
+    (status,) = json.loads(out)
+    assert code == 0
+    assert (status["done"], len(status["failed"]), len(status["missing"])) == (0, 1, 1)
+    assert "MemoryError: RESOURCE_EXHAUSTED" in status["failed"][failing.stem]
+    code, out, _ = gscale("status", "results/mine")
+    assert out.startswith("mine: 0 done, 1 failed, 1 missing; 0.0 s spent")
+    assert gscale("run", MINE, "--dims", "4")[0] in (0, 1)
+    assert "s left" in gscale("status", "results")[1]
+    assert float(store.read_failures(Path("results"))[0]["seconds"]) >= 0
+
+
+def test_a_journal_cut_short_and_a_damaged_plan(tmp_path, gscale):
+    journal.note(tmp_path, "a", 1.5)
+    with (tmp_path / "_journal.jsonl").open("a") as file:
+        file.write('["b", 2')
+    assert journal.spent(tmp_path) == {"a": 1.5}
+    (tmp_path / "_plan.json").write_text("{")
+    code, _, err = gscale("status", ".")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is no plan of gscale" in err
+
+
+def test_merge(gscale):
+    for out in ("a", "b"):
+        assert gscale("run", MINE, "--out", out)[0] == 0
+    next(Path("b").rglob("*.parquet")).unlink()
+    assert gscale("merge", "a", "b", "--out", "c")[:2] == (0, "2 cells in c\n")
+    pd.testing.assert_frame_equal(measured("c"), measured("a"), check_exact=True)
+    path = next(Path("b").rglob("*.parquet"))
+    changed(path)
+    shutil.rmtree("c")
+    code, _, err = gscale("merge", "a", "b", "--out", "c")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"cell {path.stem} has other numbers in b/mine/{path.name} than in a/mine/{path.name}" in err
+    assert not Path("c").exists()
+    code, _, err = gscale("merge", "a", "nowhere", "--out", "c")
+    assert (code, "nowhere is no folder" in err) == (2, True)
+
+
+def test_a_claimed_cell_is_waited_for_and_measured_once(gscale, monkeypatch, tmp_path):
+    """Another process has the first of two cells, and has finished it by the time it is asked for again."""
+    gscale("run", MINE)
+    first, second = sorted(Path("results/mine").glob("*.parquet"))
+    kept = first.read_bytes()
+    for path in (first, second):
+        path.unlink()
+    order = []
+    real = attempt.run_cell
+
+    def run_and_finish_the_other(cell, *arguments):
+        order.append(cell.id)
+        first.write_bytes(kept)
+        held.__exit__(None, None, None)
+        return real(cell, *arguments)
+
+    monkeypatch.setattr(attempt, "run_cell", run_and_finish_the_other)
+    held = claim(first.parent, first.stem)
+    assert held.__enter__()
+    code, out, _ = gscale("run", MINE)
+    assert code == 0
+    assert "1 cells run, 1 there already, 0 failed" in out
+    assert order == [second.stem]
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_a_folder_that_goes_while_a_cell_runs(gscale, monkeypatch):
+    """The folder is removed while a cell runs: one line, and the same command completes."""
+    real = attempt.run_cell
+
+    def remove(cell, *arguments):
+        rows = real(cell, *arguments)
+        shutil.rmtree("results")
+        return rows
+
+    with monkeypatch.context() as patched:
+        patched.setattr(attempt, "run_cell", remove)
+        code, _, err = gscale("run", MINE)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot write to results/mine: No such file or directory" in err
+    assert "2 cells run, 0 there already" in gscale("run", MINE)[1]
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(gscale, monkeypatch, tmp_path):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        code, _, err = gscale("run", MINE)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "No space left on device" in err
+    assert not [path for path in tmp_path.rglob("*.tmp")]
+    assert "2 cells run, 0 there already" in gscale("run", MINE)[1]
+
+
+def test_tasks_end_once_each(tmp_path, monkeypatch):
+    ended = []
+    monkeypatch.setattr("gscale.bench.engine.serial.attempt", lambda task, *_: attempt.Outcome("there"))
+    tasks = [Task("s", name, tmp_path) for name in "ab"]
+    run_serially(tasks, lambda _: lambda _: None, lambda task, _: ended.append(task.cell), lambda: False)
+    assert ended == ["a", "b"]
