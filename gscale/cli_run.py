@@ -16,6 +16,7 @@ from rich.progress import Progress, TaskID
 from gscale.bench import catalog, journal, store
 from gscale.bench import status as progress
 from gscale.bench.engine.attempt import Outcome, Task
+from gscale.bench.engine.pool import Workers, run_in_workers
 from gscale.bench.engine.serial import run_serially
 from gscale.bench.own import on_own
 from gscale.bench.sweep import Cell, Profile, Sweep
@@ -39,10 +40,13 @@ def run(
     encode: OwnEncoding = False,
     profile: Annotated[Profile, typer.Option(help="How large.")] = "quick",
     out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
+    jobs: Annotated[int, typer.Option(help="Cells side by side, each in a process of its own.")] = 1,
+    cell_timeout: Annotated[float | None, typer.Option(help="Seconds after which a cell has failed.")] = None,
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
     own = None if data is None else own_data(data, columns, encode)
-    done = execute([_plan(name, profile, parse_dims(dims), seeds, own) for name in sweeps], out)
+    workers = _workers(jobs, cell_timeout, [name for name in sweeps if name.endswith(".py")])
+    done = execute([_plan(name, profile, parse_dims(dims), seeds, own) for name in sweeps], out, workers)
     console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
         raise typer.Exit(1)
@@ -127,19 +131,34 @@ def _plan(
     return sweep, sweep.cells(profile, dims, n_seeds)
 
 
-def execute(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path) -> Count:
+def _workers(jobs: int, timeout: float | None, files: list[str]) -> Workers | None:
+    """Worker processes, where cells run side by side or may be ended; None for this process."""
+    if jobs < 1:
+        raise InputError(f"--jobs {jobs}: at least 1 process is needed")
+    if timeout is not None and not timeout > 0:
+        raise InputError(f"--cell-timeout {timeout:g}: seconds are above 0")
+    return None if jobs == 1 and timeout is None else Workers(jobs, files, timeout)
+
+
+def execute(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path, workers: Workers | None = None) -> Count:
     """Run what is not there yet under a progress bar; on Ctrl-C say what is kept, and exit."""
+    crowded = workers is not None and workers.number > 1
+    if crowded and (timed := [sweep.name for sweep, _ in todo if sweep.timed]):
+        raise InputError(f"sweep {timed[0]!r} is there for its seconds: run it without --jobs")
     tasks = []
     for sweep, cells in todo:
         folder = out / sweep.name
         store.prepare(folder)
         journal.plan(folder, {cell.id: journal.Planned(str(cell), cell.cost) for cell in cells})
-        tasks += [Task(sweep.name, cell, folder) for cell in cells]
+        tasks += [Task(sweep.name, cell, folder, crowded) for cell in cells]
     done = Count()
     try:
         with _interrupts_noted(done), timed_progress(_CELLS, console) as bar:
             shown = _Shown(bar, tasks, done)
-            run_serially(tasks, shown.begin, shown.end, lambda: done.interrupted)
+            if workers is None:
+                run_serially(tasks, shown.begin, shown.end, lambda: done.interrupted)
+            else:
+                run_in_workers(tasks, workers, shown.begin, shown.end)
     except KeyboardInterrupt:
         console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
         raise typer.Exit(130) from None

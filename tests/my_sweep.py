@@ -1,5 +1,8 @@
 """A user's own sweep, with a rotation and a data set from outside the package."""
 
+import os
+import signal
+import time
 from dataclasses import dataclass
 
 import jax
@@ -33,6 +36,10 @@ class Flawed:
             x = x.at[:, -1].set(last[self.flaw])
         if self.flaw == "bug":
             raise RuntimeError("a bug of the user's")
+        if self.flaw == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.flaw == "slow":
+            time.sleep(60)
         return Rows(x[:n_train], x[n_train:])
 
 

@@ -135,13 +135,53 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(gscale, monkeypatch, tm
         code, _, err = gscale("run", MINE)
     assert (code, err.count("\n")) == (2, 1)
     assert "No space left on device" in err
-    assert not [path for path in tmp_path.rglob("*.tmp")]
+    assert not list(tmp_path.rglob("*.tmp"))
     assert "2 cells run, 0 there already" in gscale("run", MINE)[1]
 
 
 def test_tasks_end_once_each(tmp_path, monkeypatch):
     ended = []
-    monkeypatch.setattr("gscale.bench.engine.serial.attempt", lambda task, *_: attempt.Outcome("there"))
+    monkeypatch.setattr("gscale.bench.engine.serial.attempt", lambda *_: attempt.Outcome("there"))
     tasks = [Task("s", name, tmp_path) for name in "ab"]
     run_serially(tasks, lambda _: lambda _: None, lambda task, _: ended.append(task.cell), lambda: False)
     assert ended == ["a", "b"]
+
+
+def test_workers_give_the_same_numbers_and_mark_their_seconds(gscale):
+    gscale("run", MINE, "--out", "serial")
+    code, out, _ = gscale("run", MINE, "--jobs", "2", "--out", "jobs")
+    assert (code, "2 cells run, 0 there already, 0 failed" in out) == (0, True), out
+    pd.testing.assert_frame_equal(measured("jobs"), measured("serial"), check_exact=True)
+    assert store.read_tables(Path("jobs"))["side_by_side"].all()
+    assert not store.read_tables(Path("serial"))["side_by_side"].any()
+
+
+def test_a_worker_that_is_killed_or_late_costs_its_cell_alone(gscale):
+    shutil.copy(MINE, "own.py")
+    with Path("own.py").open("a") as file:
+        file.write("\nSWEEP = sweep_of('killed', 'slow', 'none')\n")
+    code, out, _ = gscale("run", "own.py", "--dims", "2", "--cell-timeout", "8")
+    assert (code, "1 cells run, 0 there already, 2 failed" in out) == (1, True), out
+    killed, late = sorted(record["error"] for record in store.read_failures(Path("results")))
+    assert killed.startswith("ChildProcessError: the process of the cell ended with code -9")
+    assert late == "TimeoutError: longer than 8 s"
+
+
+def test_jobs_are_refused_where_they_make_no_sense(gscale):
+    for arguments, message in (
+        ((MINE, "--jobs", "0"), "--jobs 0: at least 1 process"),
+        ((MINE, "--cell-timeout", "0"), "--cell-timeout 0: seconds are above 0"),
+        (("models", "--jobs", "2"), "sweep 'models' is there for its seconds"),
+    ):
+        code, _, err = gscale("run", *arguments)
+        assert (code, message in err) == (2, True)
+
+
+def test_tables_of_schema_1_are_read(tmp_path):
+    """The reference tables were written before the column."""
+    reference = HERE.parent / "results" / "reference" / "patches"
+    table = store.read_tables(reference)
+    assert list(table.columns) == store.SCHEMA.names
+    assert table["side_by_side"].isna().all()
+    shutil.copytree(reference, tmp_path / "patches")
+    store.prepare(tmp_path / "patches")

@@ -130,10 +130,12 @@ ALLOWED = {
     "bench.engine.claims": FOUNDATION,
     "bench.engine.attempt": FOUNDATION
     | {f"gscale.bench.{name}" for name in ("clock", "engine.claims", "journal", "run", "store", "sweep")},
+    "bench.engine.worker": FOUNDATION | {"gscale.bench.catalog", "gscale.bench.engine.attempt"},
+    "bench.engine.pool": FOUNDATION | {"gscale.bench.engine.attempt", "gscale.bench.engine.worker"},
     "bench.engine.serial": {"gscale.bench.engine.attempt"},
     "cli_run": FOUNDATION
     | {f"gscale.bench.{name}" for name in ("catalog", "journal", "own", "status", "store", "sweep")}
-    | {"gscale.bench.engine.attempt", "gscale.bench.engine.serial"}
+    | {f"gscale.bench.engine.{name}" for name in ("attempt", "pool", "serial")}
     | {"gscale.cli_data", "gscale.data.source", "gscale.progress"},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.censored": set(),

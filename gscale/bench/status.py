@@ -65,10 +65,8 @@ def lines(found: list[Status]) -> Iterator[str]:
     """For people: a line for each sweep, then its failures and the first of what is missing."""
     for status in found:
         left = "" if status.seconds_left is None else f", about {status.seconds_left:,.1f} s left"
-        yield (
-            f"{status.sweep}: {status.done} done, {len(status.failed)} failed, {len(status.missing)} missing; "
-            f"{status.seconds_spent:,.1f} s spent{left}"
-        )
+        cells = f"{status.done} done, {len(status.failed)} failed, {len(status.missing)} missing"
+        yield f"{status.sweep}: {cells}; {status.seconds_spent:,.1f} s spent{left}"
         yield from (f"  failed: {reason}" for reason in status.failed.values())
         shown = list(status.missing.values())[:5]
         yield from (f"  missing: {cell}" for cell in shown)

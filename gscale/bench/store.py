@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from gscale.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_WITHOUT = {1: "side_by_side"}  # older versions, by the column that they lack: read as null
 
 SCHEMA = pa.schema(
     [
@@ -36,6 +37,7 @@ SCHEMA = pa.schema(
         pa.field("loss_test", pa.float64(), nullable=False),  # nats, on new rows
         pa.field("seconds", pa.float64(), nullable=False),  # to this depth, a seed's share of its batch
         pa.field("seconds_compile", pa.float64(), nullable=False),  # not part of seconds
+        pa.field("side_by_side", pa.bool_()),  # other cells ran meanwhile; null: unknown
         pa.field("device", pa.string(), nullable=False),  # what it was computed on
         pa.field("jax", pa.string(), nullable=False),  # version
         pa.field("gscale", pa.string(), nullable=False),  # version
@@ -56,7 +58,7 @@ HISTOGRAMS = pa.schema(
         pa.field("high", pa.float64(), nullable=False),  # of the bin
         pa.field("count", pa.int64(), nullable=False),  # rows in the bin
     ],
-    metadata={"gscale_schema": str(SCHEMA_VERSION)},
+    metadata={"gscale_schema": "1"},
 )
 
 # What a failure record says of a cell.
@@ -189,7 +191,7 @@ def _read_one(path: Path, schema: pa.Schema) -> pa.Table:
     """A checked table; damage behind its header is told like damage of it."""
     _check(path, schema)
     try:
-        return pq.ParquetFile(path).read()
+        return _migrated(pq.ParquetFile(path).read(), schema)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is not a readable parquet file ({reason}): move or delete it") from None
@@ -218,9 +220,8 @@ def read_failures_of(folder: Path) -> list[dict[str, str]]:
 def _failure(path: Path) -> dict[str, str]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return {name: str(record[name]) for name in FAILURE[:-1]} | {
-            "seconds": str(record.get("seconds", ""))
-        }
+        record.setdefault("seconds", "")  # older ones lack it
+        return {name: str(record[name]) for name in FAILURE}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is no failure record: delete it, and run the sweep again") from None
 
@@ -234,12 +235,24 @@ def _check(path: Path, expected: pa.Schema = SCHEMA) -> None:
     version = (schema.metadata or {}).get(b"gscale_schema")
     if version is None:
         raise InputError(f"{path} is not a gscale table: move it out of the results folder")
-    if version != str(SCHEMA_VERSION).encode():
-        raise InputError(
-            f"{path} has schema {version.decode()}, this gscale reads {SCHEMA_VERSION}: use another folder"
-        )
+    found, current = version.decode(), (expected.metadata or {})[b"gscale_schema"].decode()
+    if expected is SCHEMA and found in map(str, _WITHOUT):
+        expected = expected.remove(expected.get_field_index(_WITHOUT[int(found)]))
+    elif found != current:
+        raise InputError(f"{path} has schema {found}, this gscale reads {current}: use another folder")
     if not schema.equals(expected):
-        raise InputError(f"{path} does not have the columns of schema {SCHEMA_VERSION}: move or delete it")
+        raise InputError(f"{path} does not have the columns of schema {found}: move or delete it")
+
+
+def _migrated(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table of an older version with the columns of this one."""
+    if table.schema.equals(schema):
+        return table
+    for name in set(schema.names) - set(table.schema.names):
+        table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
+    versions = pa.array([SCHEMA_VERSION] * len(table), schema.field("schema").type)
+    table = table.set_column(table.schema.get_field_index("schema"), "schema", versions)
+    return table.select(schema.names).cast(schema)
 
 
 @contextmanager
@@ -276,8 +289,8 @@ def merge(folders: Iterable[Path], out: Path) -> int:
     Raises
     ------
     InputError
-        If a folder is none or holds no results, a file is damaged, foreign or of another schema, or a cell has
-        different numbers in two of them: nothing is written then.
+        If a folder is none or holds no results, a file is damaged, foreign or of another schema, or a cell
+        has different numbers in two of them: nothing is written then.
     """
     folders = list(folders)
     if (known := [path for path in folders if not path.is_dir()]) or not folders:

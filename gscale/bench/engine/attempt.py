@@ -18,11 +18,12 @@ from gscale.errors import InputError
 
 @dataclass(frozen=True)
 class Task:
-    """A cell, the name of its sweep and the folder of its table."""
+    """A cell, the name of its sweep, the folder of its table, and whether others run meanwhile."""
 
     sweep: str
     cell: Cell
     folder: Path
+    side_by_side: bool = False
 
     @property
     def done(self) -> bool:
@@ -73,7 +74,7 @@ def _measured(task: Task, tick: Tick, interrupted: Callable[[], bool]) -> Outcom
         if interrupted():
             raise KeyboardInterrupt from error
         return failed(task, f"{type(error).__name__}: {error}", time.perf_counter() - begun)
-    store.write_cell(task.folder, task.cell.id, rows)
+    store.write_cell(task.folder, task.cell.id, rows.assign(side_by_side=task.side_by_side))
     seconds = time.perf_counter() - begun
     journal.note(task.folder, task.cell.id, seconds)
     return Outcome("run", seconds)
