@@ -31,6 +31,7 @@ FEWER = {
     "gscale run gaussian_population --dims 4,8,16 --seeds 3 --out again": "--dims 2,4",
     "gscale run patches --dims 4,16,64 --seeds 5": "--profile ci --dims 4 --seeds 1",
     "gscale run gaussian_population --profile full": "--dims 2 --seeds 1",
+    "gscale run gaussian_population --jobs 2 --cell-timeout 600": "--profile ci --dims 2 --seeds 1",
     "gscale run tables --data my.csv": "--profile ci --seeds 1 --dims 2",
     "gscale run tables --data my.csv --dims 2,4": "--profile ci --seeds 1 --dims 2",
     "gscale run patches --profile full --dims 64,100 --out results-a": "--profile ci --dims 4 --seeds 1",
