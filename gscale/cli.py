@@ -38,6 +38,7 @@ from gscale.cli_speed import app as speed_app
 from gscale.data.source import Source
 from gscale.errors import InputError
 from gscale.progress import timed_progress
+from gscale.threads import keep_lapack_to_one_thread
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(data_app, name="data")
@@ -210,6 +211,7 @@ def report(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; an error a user can cause is one line and exit code 2."""
     _keep_from_hanging()
+    keep_lapack_to_one_thread()
     try:
         app(arguments)
     except InputError as error:

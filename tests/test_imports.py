@@ -26,12 +26,13 @@ ALLOWED = {
     "metrics": FOUNDATION,
     "blocks": set(),
     "parameters": set(),
+    "threads": set(),
     "optimise": FOUNDATION,
     "checkpoint": FOUNDATION,
     "elementwise": {"gscale.parameters"},
     "rotations": FOUNDATION | {"gscale.parameters"},
     "counting": {"gscale.blocks", "gscale.elementwise"},
-    "marginals": FOUNDATION | {"gscale.counting", "gscale.elementwise"},
+    "marginals": FOUNDATION | {"gscale.blocks", "gscale.counting", "gscale.elementwise"},
     "mixture": FOUNDATION | {"gscale.marginals"},
     "frames": {"gscale.rotations"},
     "learned": FOUNDATION | {f"gscale.{name}" for name in ("frames", "marginals", "optimise", "rotations")},
@@ -87,7 +88,7 @@ ALLOWED = {
     "estimators.columns": FOUNDATION,
     "estimators.encoder": FOUNDATION | ESTIMATORS | {"gscale.data.rows"},
     "estimators.flows": FOUNDATION
-    | {f"gscale.{name}" for name in ("flow", "marginals", "stopping", "train")},
+    | {f"gscale.{name}" for name in ("blocks", "flow", "marginals", "stopping", "train")},
     "estimators.gaussianity": FOUNDATION | {"gscale.estimators.flows", "gscale.flow"},
     "estimators.density": FOUNDATION
     | ESTIMATORS
