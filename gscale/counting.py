@@ -59,10 +59,22 @@ def quantiles(x: Array, levels: np.ndarray, least: Array) -> Array:
         ends = jnp.stack([found.left, found.right], 1).reshape(-1, x.shape[1])
         return passes + 1, between(lax.cummax(ends))
 
-    scale = jnp.maximum(jnp.abs(lowest), jnp.abs(highest)) + jnp.finfo(x.dtype).tiny  # squares stay finite
-    first = between(x.mean(0)[None] + (scale * (x / scale[None]).std(0))[None] * normal)
+    mean = x.mean(0)
+    first = between(
+        mean[None] + _deviation(x, mean, jnp.maximum(highest - mean, mean - lowest))[None] * normal
+    )
     state = lax.while_loop(lambda s: ~settled(s[1]) & (s[0] < _MOST_PASSES), again, (jnp.int32(1), first))
     return lax.cummax(state[1].place)
+
+
+def _deviation(x: Array, mean: Array, furthest: Array) -> Array:
+    """Standard deviation (D,) of the columns; in units of the furthest row squares stay finite."""
+    unit = furthest + jnp.finfo(x.dtype).tiny
+
+    def add(total: Array, block: Array, new: Array) -> Array:
+        return total + jnp.where(new[:, None], ((block - mean[None]) / unit[None]) ** 2, 0).sum(0)
+
+    return unit * jnp.sqrt(over_blocks(add, jnp.zeros_like(mean), x) / x.shape[0])
 
 
 def _counts(x: Array, edges: Array, n_bins: int) -> Array:

@@ -3,12 +3,15 @@
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.scipy.special import erfc, ndtri
 
+from gscale.blocks import over_blocks
 from gscale.counting import quantiles
 from gscale.elementwise import Affine, Spline
 from gscale.errors import InputError
@@ -131,10 +134,11 @@ class Quantiles:
         if self.bandwidth > 0 and ordered is not None:
             y, inner = _smoothed(ordered, knots, y, self.bandwidth)
         n_tail = int(n * levels[0] - 0.5) + 1
-        below, above = (x, x) if ordered is None else (ordered[:n_tail], ordered[-n_tail:])
+        tails = x if ordered is None else jnp.concatenate([ordered[:n_tail], ordered[-n_tail:]])
+        below, above = _beyond(tails, knots[0], knots[-1])
         steepest = (y[-1:] - y[:1]) / (knots[-1:] - knots[:1])
-        lower = _tail_slope(jnp.maximum(knots[:1] - below, 0), n_tail, -y[0], steepest)
-        upper = _tail_slope(jnp.maximum(above - knots[-1:], 0), n_tail, y[-1], steepest)
+        lower = _tail_slope(below, n_tail, -y[0], steepest)
+        upper = _tail_slope(above, n_tail, y[-1], steepest)
         return _shrunk(Spline(knots, y, jnp.concatenate([lower, inner, upper])), self.shrinkage)
 
     def n_parameters(self, n_samples: int) -> int:
@@ -246,14 +250,27 @@ def _shrunk(spline: Spline, share: float) -> Spline:
     return Spline(spline.x, y, (1 - share) * spline.derivatives + share)
 
 
-def _tail_slope(beyond: Array, n: int, height: Array, steepest: Array) -> Array:
-    """Slope of a linear tail from the distances of n rows beyond its knot, (…, D) → (1, D); others are at 0.
+def _beyond(rows: Array, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Sums (D,) of distances of the rows below and above two knots (D,), and of their squares."""
+
+    def add(total: Any, block: Array, new: Array) -> Any:
+        out = (lowest[None] - block, block - highest[None])
+        below, above = (jnp.where(new[:, None], jnp.maximum(distance, 0), 0) for distance in out)
+        sums = ((below.sum(0), (below**2).sum(0)), (above.sum(0), (above**2).sum(0)))
+        return jax.tree.map(jnp.add, total, sums)
+
+    none = jnp.zeros_like(lowest)
+    return over_blocks(add, ((none, none), (none, none)), rows)
+
+
+def _tail_slope(beyond: tuple[Array, Array], n: int, height: Array, steepest: Array) -> Array:
+    """Slope (1, D) of a linear tail from sums (D,) of n rows' distances beyond its knot, and of their squares.
 
     The likelihood Σ log s − ½ (height + s u)² of the distances u is greatest at the root of
     n − s·height·Σu − s² Σu² = 0. It replaces the steepest slope where it is flatter beyond doubt.
     """
-    first, second = beyond.sum(0), (beyond**2).sum(0)
+    first, second = beyond
     half = height * first
-    tiny = jnp.finfo(beyond.dtype).tiny
+    tiny = jnp.finfo(first.dtype).tiny
     likeliest = 2 * n / (half + jnp.sqrt(half**2 + 4 * n * second) + tiny)
     return jnp.clip(_TAIL_DOUBT * likeliest[None], _FLATTEST * steepest, steepest)

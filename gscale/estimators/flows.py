@@ -1,8 +1,6 @@
 """Flows of encoded rows: to how many they are fitted, with which smoothing, and how many are run at once."""
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gscale.blocks import in_blocks
 from gscale.errors import InputError
 from gscale.flow import Flow, LayerSpec, Spec
 from gscale.marginals import Quantiles
 from gscale.stopping import LossStillFalls, Stopping
 from gscale.train import fit_layerwise
 
-_CHUNK = 1024  # rows of one call: any number of rows is scored by one compiled program
+# Rows of one call, so that any number of rows is scored by one compiled program; by two where they are many.
+_CHUNK = 1_024
+_LARGE_CHUNK = 16_384
 _LEAST_ROWS = 4096  # fewer are repeated with new noise: a smoothed bootstrap, and one shape to compile
 _LEAST_HELD = 1024
 _NOISE = 2.0  # of that bootstrap, over √N, in standard deviations of each coordinate
@@ -142,23 +143,23 @@ def by_layer(flow: Flow, y: np.ndarray) -> np.ndarray:
 
 @eqx.filter_jit
 def _log_densities(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
-    return (jax.vmap(flow.log_prob)(y),)
+    return (in_blocks(flow.log_prob, y),)
 
 
 @eqx.filter_jit
 def _log_densities_of_scores(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
-    scores = y if flow.first is None else jax.vmap(flow.first.forward)(y)[0]
-    return (jax.vmap(Flow(flow.layers, None, flow.dim).log_prob)(scores),)
+    scores = y if flow.first is None else in_blocks(flow.first.forward, y)[0]
+    return (in_blocks(Flow(flow.layers, None, flow.dim).log_prob, scores),)
 
 
 @eqx.filter_jit
 def _latents(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
-    return (jax.vmap(flow.forward)(y)[0],)
+    return (in_blocks(flow.forward, y)[0],)
 
 
 @eqx.filter_jit
 def _preimages(flow: Flow, z: jax.Array) -> tuple[jax.Array]:
-    return (jax.vmap(flow.inverse)(z)[0],)
+    return (in_blocks(flow.inverse, z)[0],)
 
 
 @eqx.filter_jit
@@ -175,9 +176,8 @@ def _by_layer(flow: Flow, y: jax.Array) -> jax.Array:
 
 
 def _in_chunks(function: Callable[..., tuple[jax.Array, ...]], flow: Flow, y: np.ndarray) -> list[np.ndarray]:
-    """Run a function of a flow and a chunk on all rows, chunks side by side on the cores at hand."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(lambda chunk: _cut(function(flow, chunk[0]), chunk[1]), _chunks(y)))
+    """Run a function of a flow and a chunk on all rows."""
+    parts = [_cut(function(flow, chunk), n) for chunk, n in _chunks(y)]
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
@@ -186,8 +186,11 @@ def _cut(arrays: tuple[jax.Array, ...], n: int) -> list[np.ndarray]:
 
 
 def _chunks(y: np.ndarray) -> Iterator[tuple[jax.Array, int]]:
-    """Chunks of one shape, the last filled up with copies of its first row, and the rows that count."""
-    for begin in range(0, len(y), _CHUNK):
+    """Chunks of two sizes, the last filled up with copies of its first row, and the rows that count."""
+    n_large = len(y) // _LARGE_CHUNK * _LARGE_CHUNK
+    for begin in range(0, n_large, _LARGE_CHUNK):
+        yield jnp.asarray(y[begin : begin + _LARGE_CHUNK]), _LARGE_CHUNK
+    for begin in range(n_large, len(y), _CHUNK):
         rows = y[begin : begin + _CHUNK]
         missing = _CHUNK - len(rows)
         padded = np.concatenate([rows, np.repeat(rows[:1], missing, 0)]) if missing else rows
