@@ -264,7 +264,7 @@ def _beyond(rows: Array, lowest: Array, highest: Array) -> tuple[tuple[Array, Ar
 
 
 def _tail_slope(beyond: tuple[Array, Array], n: int, height: Array, steepest: Array) -> Array:
-    """Slope (1, D) of a linear tail from sums (D,) of n rows' distances beyond its knot, and of their squares.
+    """Slope (1, D) of a linear tail from sums (D,) of n rows beyond it: distances, squares.
 
     The likelihood Σ log s − ½ (height + s u)² of the distances u is greatest at the root of
     n − s·height·Σu − s² Σu² = 0. It replaces the steepest slope where it is flatter beyond doubt.

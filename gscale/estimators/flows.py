@@ -53,6 +53,7 @@ class Fitted:
 
 
 Draw = Callable[[np.ndarray], np.ndarray]
+Part = Callable[[slice], np.ndarray]
 
 
 def fit_flow(rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, training: Training) -> Fitted:
@@ -113,12 +114,17 @@ def _rows(
 
 def log_densities(flow: Flow, y: np.ndarray) -> np.ndarray:
     """Log-density (N,) of the rows of y (N, D), in nats."""
-    return _in_chunks(_log_densities, flow, y)[0]
+    return log_densities_of(flow, len(y), y.__getitem__)
+
+
+def log_densities_of(flow: Flow, n: int, rows: Part) -> np.ndarray:
+    """Log-density (N,) of N rows of which ``rows`` gives some, (m, D), at a time, in nats."""
+    return _in_chunks(_log_densities, flow, n, rows)[0]
 
 
 def log_densities_of_scores(flow: Flow, y: np.ndarray) -> np.ndarray:
     """Log-density (N,), in nats, of the images of rows (N, D) under the map in front of the first layer."""
-    return _in_chunks(_log_densities_of_scores, flow, y)[0]
+    return _in_chunks(_log_densities_of_scores, flow, len(y), y.__getitem__)[0]
 
 
 def radii(flow: Flow, y: np.ndarray) -> np.ndarray:
@@ -128,12 +134,12 @@ def radii(flow: Flow, y: np.ndarray) -> np.ndarray:
 
 def latents(flow: Flow, y: np.ndarray) -> np.ndarray:
     """Images z (N, D) of the rows of y (N, D)."""
-    return _in_chunks(_latents, flow, y)[0]
+    return _in_chunks(_latents, flow, len(y), y.__getitem__)[0]
 
 
 def preimages(flow: Flow, z: np.ndarray) -> np.ndarray:
     """Rows y (N, D) of images z (N, D)."""
-    return _in_chunks(_preimages, flow, z)[0]
+    return _in_chunks(_preimages, flow, len(z), z.__getitem__)[0]
 
 
 def by_layer(flow: Flow, y: np.ndarray) -> np.ndarray:
@@ -175,9 +181,18 @@ def _by_layer(flow: Flow, y: jax.Array) -> jax.Array:
     return jnp.concatenate([z[None], later])
 
 
-def _in_chunks(function: Callable[..., tuple[jax.Array, ...]], flow: Flow, y: np.ndarray) -> list[np.ndarray]:
-    """Run a function of a flow and a chunk on all rows."""
-    parts = [_cut(function(flow, chunk), n) for chunk, n in _chunks(y)]
+def _in_chunks(
+    function: Callable[..., tuple[jax.Array, ...]], flow: Flow, n: int, rows: Part
+) -> list[np.ndarray]:
+    """Run a function of a flow and a chunk on all rows; the next chunk is made while one is computed."""
+    parts, running = [], None
+    for chunk, n_rows in _chunks(n, rows):
+        started = function(flow, chunk), n_rows
+        if running is not None:
+            parts.append(_cut(*running))
+        running = started
+    if running is not None:
+        parts.append(_cut(*running))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
@@ -185,13 +200,12 @@ def _cut(arrays: tuple[jax.Array, ...], n: int) -> list[np.ndarray]:
     return [np.asarray(array)[:n] for array in arrays]
 
 
-def _chunks(y: np.ndarray) -> Iterator[tuple[jax.Array, int]]:
+def _chunks(n: int, rows: Part) -> Iterator[tuple[jax.Array, int]]:
     """Chunks of two sizes, the last filled up with copies of its first row, and the rows that count."""
-    n_large = len(y) // _LARGE_CHUNK * _LARGE_CHUNK
+    n_large = n // _LARGE_CHUNK * _LARGE_CHUNK
     for begin in range(0, n_large, _LARGE_CHUNK):
-        yield jnp.asarray(y[begin : begin + _LARGE_CHUNK]), _LARGE_CHUNK
-    for begin in range(n_large, len(y), _CHUNK):
-        rows = y[begin : begin + _CHUNK]
-        missing = _CHUNK - len(rows)
-        padded = np.concatenate([rows, np.repeat(rows[:1], missing, 0)]) if missing else rows
-        yield jnp.asarray(padded), len(rows)
+        yield jax.device_put(rows(slice(begin, begin + _LARGE_CHUNK))), _LARGE_CHUNK
+    for begin in range(n_large, n, _CHUNK):
+        chunk = rows(slice(begin, min(begin + _CHUNK, n)))
+        missing = _CHUNK - len(chunk)
+        yield jax.device_put(np.concatenate([chunk, np.repeat(chunk[:1], missing, 0)])), len(chunk)
