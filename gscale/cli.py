@@ -35,6 +35,7 @@ from gscale.cli_data import OwnColumns, OwnEncoding, OwnFile, own_data
 from gscale.cli_data import app as data_app
 from gscale.cli_density import density_app, detect_app
 from gscale.cli_speed import app as speed_app
+from gscale.compiled import keep_compiled
 from gscale.data.source import Source
 from gscale.errors import InputError
 from gscale.progress import timed_progress
@@ -55,8 +56,10 @@ Folder = Annotated[Path, typer.Argument(help="A results folder, such as results 
 
 
 @app.callback()
-def describe() -> None:
+def describe(context: typer.Context) -> None:
     """Measure how many layers an invertible model needs as the dimension D grows."""
+    if context.invoked_subcommand != "speed":  # which times compiling
+        keep_compiled()
 
 
 @app.command("list")

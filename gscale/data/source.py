@@ -3,6 +3,7 @@
 from typing import NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike, DTypeLike
@@ -96,11 +97,18 @@ def check_finite(x: ArrayLike, name: str) -> None:
     _ends(x if isinstance(x, jax.Array) else np.asarray(x), name)
 
 
+@jax.jit
+def _all_finite(x: Array) -> Array:
+    return jnp.isfinite(x).all()
+
+
 def _ends(x: Array | np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest value (D,) of each column, which NaN and infinity reach."""
+    """Least and greatest value (D,) of each column, where all are finite."""
     with np.errstate(invalid="ignore"):
         lowest, highest = np.asarray(x.min(0)), np.asarray(x.max(0))
-    if not (np.isfinite(lowest) & np.isfinite(highest)).all():
+    # XLA's least value passes over NaN on some backends, NumPy's doesn't
+    finite = _all_finite(x) if isinstance(x, jax.Array) else np.isfinite(lowest) & np.isfinite(highest)
+    if not np.all(finite):
         row, column = np.argwhere(~np.isfinite(x))[0]
         raise InputError(
             f"{name}: there is {x[row, column]} in row {row}, column {column}; "
