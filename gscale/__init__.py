@@ -4,9 +4,11 @@ from importlib.metadata import version
 
 from gscale.blocks import in_blocks
 from gscale.checkpoint import Checkpoint
+from gscale.chunked import fit_chunks, log_prob_chunks
 from gscale.conditioner import MLP, Linear
 from gscale.coupling import AffineCoupling, ConditionedCoupling, Coupling, LinearCoupling
 from gscale.data import Digits, Gaussian, GaussianMixture, LaplaceSources, Patches
+from gscale.data.chunks import ArrayChunks, ParquetChunks
 from gscale.elementwise import Affine, Spline
 from gscale.end_to_end import Refined, Report, TrainingCurve, fit_end_to_end
 from gscale.errors import InputError
@@ -43,6 +45,7 @@ __all__ = [
     "Affine",
     "AffineCoupling",
     "AffineTransformer",
+    "ArrayChunks",
     "Bijection",
     "Checkpoint",
     "ConditionedCoupling",
@@ -76,6 +79,7 @@ __all__ = [
     "Moments",
     "Normal",
     "Orthogonal",
+    "ParquetChunks",
     "Patches",
     "Permutation",
     "Permuted",
@@ -93,7 +97,9 @@ __all__ = [
     "TrainingBar",
     "TrainingCurve",
     "Unconstrained",
+    "fit_chunks",
     "fit_end_to_end",
     "fit_layerwise",
     "in_blocks",
+    "log_prob_chunks",
 ]

@@ -25,8 +25,10 @@ from gscale.cli_data import app as data_app
 from gscale.cli_density import density_app, detect_app
 from gscale.cli_run import execute, merge, parse_dims, run, status
 from gscale.cli_speed import app as speed_app
+from gscale.compiled import keep_compiled
 from gscale.data.source import Source
 from gscale.errors import InputError
+from gscale.threads import keep_lapack_to_one_thread
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(data_app, name="data")
@@ -45,8 +47,10 @@ Folder = Annotated[Path, typer.Argument(help="A results folder, such as results 
 
 
 @app.callback()
-def describe() -> None:
+def describe(context: typer.Context) -> None:
     """Measure how many layers an invertible model needs as the dimension D grows."""
+    if context.invoked_subcommand != "speed":  # which times compiling
+        keep_compiled()
 
 
 @app.command("list")
@@ -180,6 +184,7 @@ def report(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; an error a user can cause is one line and exit code 2."""
     _keep_from_hanging()
+    keep_lapack_to_one_thread()
     try:
         app(arguments)
     except InputError as error:

@@ -1,9 +1,12 @@
 """Quantiles of columns by counting rows in bins: no sort, and sums that add up over blocks of rows."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -24,8 +27,65 @@ class Found(NamedTuple):
     right: Array
 
 
-def quantiles(x: Array, levels: np.ndarray, least: Array) -> Array:
-    """Quantiles (K, D) of the columns of x (N, D) at increasing levels (K,), to within their standard error.
+class Rows(Protocol):
+    """What a marginal asks of rows (N, D), in memory or not: sums that add up over parts."""
+
+    @property
+    def n(self) -> int:
+        """How many, N."""
+        ...
+
+    def ends(self) -> tuple[Array, Array]:
+        """Least and greatest value (D,) of the columns."""
+        ...
+
+    def moments(self) -> tuple[Array, Array]:
+        """Mean and standard deviation (D,) of the columns."""
+        ...
+
+    def counts(self, edges: Array, n_bins: int) -> Array:
+        """Rows (J, B, D) in the B bins of each of the J cells between edges (J+1, D)."""
+        ...
+
+    def beyond(self, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Sums (D,) of distances of the rows below and above two places (D,), and of their squares."""
+        ...
+
+    def repeat(self, again: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
+        """Step while it is to be done again."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Rows x (N, D) in one array."""
+
+    x: Array
+
+    @property
+    def n(self) -> int:
+        return self.x.shape[0]
+
+    def ends(self) -> tuple[Array, Array]:
+        return self.x.min(0), self.x.max(0)
+
+    def moments(self) -> tuple[Array, Array]:
+        lowest, highest = self.ends()
+        mean = self.x.mean(0)
+        return mean, _deviation(self.x, mean, jnp.maximum(highest - mean, mean - lowest))
+
+    def counts(self, edges: Array, n_bins: int) -> Array:
+        return _counts(self.x, edges, n_bins)
+
+    def beyond(self, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        return _beyond(self.x, lowest, highest)
+
+    def repeat(self, again: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
+        return lax.while_loop(again, step, state)
+
+
+def quantiles(rows: Rows, levels: np.ndarray, least: Array) -> Array:
+    """Quantiles (K, D) of columns at increasing levels (K,), to within their standard error.
 
     Cells begin at the quantiles of a normal law, then at the bins where levels were found; each is split
     into bins of one width. A level lies in its bin in proportion to the rows counted there: passes over the
@@ -38,31 +98,54 @@ def quantiles(x: Array, levels: np.ndarray, least: Array) -> Array:
     >>> import jax
     >>> x = jax.random.normal(jax.random.key(0), (20_000, 2))
     >>> levels = np.array([0.1, 0.5, 0.9])
-    >>> bool(jnp.abs(quantiles(x, levels, jnp.full(2, 1e-6)) - jnp.quantile(x, levels, axis=0)).max() < 0.005)
+    >>> found = quantiles(InMemory(x), levels, jnp.full(2, 1e-6))
+    >>> bool(jnp.abs(found - jnp.quantile(x, levels, axis=0)).max() < 0.005)
     True
     """
-    n = x.shape[0]
+    n = rows.n
     n_bins = 2 ** math.ceil(math.log2(max(_FEWEST_BINS, 2 * np.diff(levels).max(initial=0) * n**0.5)))
-    lowest, highest = x.min(0), x.max(0)
-    most = jnp.asarray(2 * np.maximum(np.sqrt(n * levels * (1 - levels)), 1), x.dtype)[:, None]
-    normal = jnp.asarray([NormalDist().inv_cdf(level) for level in levels], x.dtype)[:, None]
+    lowest, highest = rows.ends()
+    mean, deviation = rows.moments()
+    most = jnp.asarray(2 * np.maximum(np.sqrt(n * levels * (1 - levels)), 1), mean.dtype)[:, None]
+    normal = jnp.asarray([NormalDist().inv_cdf(level) for level in levels], mean.dtype)[:, None]
 
-    def settled(found: Found) -> Array:
-        return ((found.rows <= most) | (found.right - found.left <= least[None])).all()
+    def unsettled(state: tuple[Array, Found]) -> Array:
+        passes, found = state
+        settled = ((found.rows <= most) | (found.right - found.left <= least[None])).all()
+        return ~settled & (passes < _MOST_PASSES)
 
     def between(inner: Array) -> Found:
         edges = jnp.concatenate([lowest[None], jnp.clip(inner, lowest[None], highest[None]), highest[None]])
-        return _at_levels(_counts(x, edges, n_bins), edges, n * levels)
+        return _at_levels(rows.counts(edges, n_bins), edges, n * levels)
 
     def again(state: tuple[Array, Found]) -> tuple[Array, Found]:
         passes, found = state
-        ends = jnp.stack([found.left, found.right], 1).reshape(-1, x.shape[1])
+        ends = jnp.stack([found.left, found.right], 1).reshape(-1, mean.size)
         return passes + 1, between(lax.cummax(ends))
 
-    scale = jnp.maximum(jnp.abs(lowest), jnp.abs(highest)) + jnp.finfo(x.dtype).tiny  # squares stay finite
-    first = between(x.mean(0)[None] + (scale * (x / scale[None]).std(0))[None] * normal)
-    state = lax.while_loop(lambda s: ~settled(s[1]) & (s[0] < _MOST_PASSES), again, (jnp.int32(1), first))
+    state = rows.repeat(unsettled, again, (jnp.int32(1), between(mean[None] + deviation[None] * normal)))
     return lax.cummax(state[1].place)
+
+
+def _deviation(x: Array, mean: Array, furthest: Array) -> Array:
+    """Standard deviation (D,) of the columns; in units of the furthest row squares stay finite."""
+    unit = furthest + jnp.finfo(x.dtype).tiny
+
+    def add(total: Array, block: Array, new: Array) -> Array:
+        return total + jnp.where(new[:, None], ((block - mean[None]) / unit[None]) ** 2, 0).sum(0)
+
+    return unit * jnp.sqrt(over_blocks(add, jnp.zeros_like(mean), x) / x.shape[0])
+
+
+def _beyond(rows: Array, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def add(total: Any, block: Array, new: Array) -> Any:
+        out = (lowest[None] - block, block - highest[None])
+        below, above = (jnp.where(new[:, None], jnp.maximum(distance, 0), 0) for distance in out)
+        sums = ((below.sum(0), (below**2).sum(0)), (above.sum(0), (above**2).sum(0)))
+        return jax.tree.map(jnp.add, total, sums)
+
+    none = jnp.zeros_like(lowest)
+    return over_blocks(add, ((none, none), (none, none)), rows)
 
 
 def _counts(x: Array, edges: Array, n_bins: int) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array, lax
 from jax.scipy.special import erfc, ndtri
 
-from gscale.counting import quantiles
+from gscale.counting import InMemory, Rows, quantiles
 from gscale.elementwise import Affine, Spline
 from gscale.errors import InputError
 
@@ -44,6 +44,12 @@ class Moments:
     def fit(self, key: Array, x: Array) -> Affine:
         """Fit to the rows of x (N, D); the key is not used."""
         return Affine(x.mean(0), jnp.maximum(x.std(0), least_width(x)))
+
+    def fit_counted(self, rows: Rows) -> Affine:
+        """Fit to rows that need not be in memory."""
+        (lowest, highest), (mean, deviation) = rows.ends(), rows.moments()
+        least = _least_width(jnp.maximum(jnp.abs(lowest), jnp.abs(highest)))
+        return Affine(mean, jnp.maximum(deviation, least))
 
     def n_parameters(self, n_samples: int) -> int:
         """One a coordinate, its scale: the mean costs once, in the first layer (docs/theory.md)."""
@@ -119,22 +125,50 @@ class Quantiles:
     def fit(self, key: Array, x: Array) -> Spline:
         """Fit to the rows of x (N, D); the key is not used."""
         n = x.shape[0]
-        heights = normal_levels(n, self.n_bins or _fitting_bins(n))
-        levels = np.array([NormalDist().cdf(height) for height in heights])
-        ordered = sort_columns(x) if n <= _MOST_SORTED or self.bandwidth > 0 else None
-        least = least_width(x)
-        found = quantiles(x, levels, least) if ordered is None else at_ranks(ordered, n * levels - 0.5)
-        knots = _spread(found, least)
+        if n > _MOST_SORTED and self.bandwidth == 0:
+            return self.fit_counted(InMemory(x))
+        ordered = sort_columns(x)
+        heights, levels = self._levels(n)
+        knots = _spread(at_ranks(ordered, n * levels - 0.5), least_width(x))
         y = jnp.broadcast_to(jnp.asarray(heights, x.dtype)[:, None], knots.shape)
-        widths = jnp.diff(knots, axis=0)
-        inner = _inner_derivatives(widths, jnp.diff(y, axis=0) / widths)
-        if self.bandwidth > 0 and ordered is not None:
+        inner = None
+        if self.bandwidth > 0:
             y, inner = _smoothed(ordered, knots, y, self.bandwidth)
-        n_tail = int(n * levels[0] - 0.5) + 1
-        below, above = (x, x) if ordered is None else (ordered[:n_tail], ordered[-n_tail:])
+        n_tail = _in_a_tail(n, levels)
+        tails = InMemory(jnp.concatenate([ordered[:n_tail], ordered[-n_tail:]]))
+        return self._spline(knots, y, inner, tails, n_tail)
+
+    def fit_counted(self, rows: Rows) -> Spline:
+        """Fit to rows that are counted, not sorted; they need not be in memory.
+
+        Raises
+        ------
+        InputError
+            If there is a bandwidth: a kernel needs all rows at hand.
+        """
+        if self.bandwidth > 0:
+            raise InputError(f"{self!r} needs its rows sorted in memory: leave the bandwidth at 0")
+        heights, levels = self._levels(rows.n)
+        lowest, highest = rows.ends()
+        least = _least_width(jnp.maximum(jnp.abs(lowest), jnp.abs(highest)))
+        knots = _spread(quantiles(rows, levels, least), least)
+        y = jnp.broadcast_to(jnp.asarray(heights, knots.dtype)[:, None], knots.shape)
+        return self._spline(knots, y, None, rows, _in_a_tail(rows.n, levels))
+
+    def _levels(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Heights and levels (K+1,) of the knots."""
+        heights = normal_levels(n, self.n_bins or _fitting_bins(n))
+        return heights, np.array([NormalDist().cdf(height) for height in heights])
+
+    def _spline(self, knots: Array, y: Array, inner: Array | None, rows: Rows, n_tail: int) -> Spline:
+        """The spline through knots, its tails from the rows, of which so many lie in either."""
+        if inner is None:
+            widths = jnp.diff(knots, axis=0)
+            inner = _inner_derivatives(widths, jnp.diff(y, axis=0) / widths)
+        below, above = rows.beyond(knots[0], knots[-1])
         steepest = (y[-1:] - y[:1]) / (knots[-1:] - knots[:1])
-        lower = _tail_slope(jnp.maximum(knots[:1] - below, 0), n_tail, -y[0], steepest)
-        upper = _tail_slope(jnp.maximum(above - knots[-1:], 0), n_tail, y[-1], steepest)
+        lower = _tail_slope(below, n_tail, -y[0], steepest)
+        upper = _tail_slope(above, n_tail, y[-1], steepest)
         return _shrunk(Spline(knots, y, jnp.concatenate([lower, inner, upper])), self.shrinkage)
 
     def n_parameters(self, n_samples: int) -> int:
@@ -182,9 +216,17 @@ def at_ranks(ordered: Array, ranks: np.ndarray) -> Array:
 
 def least_width(x: Array) -> Array:
     """Width (D,) below which the dtype cannot tell values of x (N, D) apart."""
-    resolution = 8 * jnp.finfo(x.dtype).eps * jnp.abs(x).max(0)
+    return _least_width(jnp.abs(x).max(0))
+
+
+def _least_width(furthest: Array) -> Array:
+    resolution = 8 * jnp.finfo(furthest.dtype).eps * furthest
     # the fourth root leaves room for the squares and products of the slopes of bins so narrow
-    return jnp.maximum(resolution, jnp.finfo(x.dtype).tiny ** 0.25)
+    return jnp.maximum(resolution, jnp.finfo(furthest.dtype).tiny ** 0.25)
+
+
+def _in_a_tail(n: int, levels: np.ndarray) -> int:
+    return int(n * levels[0] - 0.5) + 1
 
 
 def _spread(knots: Array, least: Array) -> Array:
@@ -246,14 +288,14 @@ def _shrunk(spline: Spline, share: float) -> Spline:
     return Spline(spline.x, y, (1 - share) * spline.derivatives + share)
 
 
-def _tail_slope(beyond: Array, n: int, height: Array, steepest: Array) -> Array:
-    """Slope of a linear tail from the distances of n rows beyond its knot, (…, D) → (1, D); others are at 0.
+def _tail_slope(beyond: tuple[Array, Array], n: int, height: Array, steepest: Array) -> Array:
+    """Slope (1, D) of a linear tail from sums (D,) of n rows beyond it: distances, squares.
 
     The likelihood Σ log s − ½ (height + s u)² of the distances u is greatest at the root of
     n − s·height·Σu − s² Σu² = 0. It replaces the steepest slope where it is flatter beyond doubt.
     """
-    first, second = beyond.sum(0), (beyond**2).sum(0)
+    first, second = beyond
     half = height * first
-    tiny = jnp.finfo(beyond.dtype).tiny
+    tiny = jnp.finfo(first.dtype).tiny
     likeliest = 2 * n / (half + jnp.sqrt(half**2 + 4 * n * second) + tiny)
     return jnp.clip(_TAIL_DOUBT * likeliest[None], _FLATTEST * steepest, steepest)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from gscale.blocks import in_blocks
+from gscale.blocks import through_blocks
 from gscale.data.source import check_rows
 from gscale.errors import InputError
 from gscale.flow import Bijection, Flow, LayerSpec, Spec
@@ -40,7 +40,7 @@ class Progress(eqx.Module):
 
     def push(self, bijection: Bijection) -> "Progress":
         """Send all rows through one more map, in one call: it is compiled once for train and test."""
-        return self.moved(*in_blocks(bijection.forward, self.z))
+        return self.moved(*through_blocks(bijection.forward, self.z))
 
     def moved(self, z: Array, log_det: Array) -> "Progress":
         """With new images z (N + M, D) of all rows, and log|det J| (N + M,) of the map to them."""
@@ -143,8 +143,10 @@ def fit_layerwise(
     """
     if n_layers < 1:
         raise InputError(f"n_layers is {n_layers}: a flow needs at least 1 layer")
-    x = jnp.asarray(x)
     check_rows(x, "x")
+    x = (
+        x if isinstance(x, Array) else jax.device_put(np.asarray(x))
+    )  # jnp.asarray takes the rows' memory twice
     if stopping is not None:
         return _fit_until(key, x, x_test, spec, first, n_layers, stopping)
     x_test = None if x_test is None else jnp.asarray(x_test, x.dtype)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from gscale import Quantiles
 from gscale.blocks import in_blocks, over_blocks
-from gscale.counting import quantiles
+from gscale.counting import InMemory, quantiles
 from gscale.marginals import least_width, normal_levels
 
 N = 20_000
@@ -29,7 +29,7 @@ LAWS = {
 
 @partial(jax.jit, static_argnums=1)
 def counted(x, dtype):
-    return quantiles(x.astype(dtype), LEVELS, least_width(x))
+    return quantiles(InMemory(x.astype(dtype)), LEVELS, least_width(x))
 
 
 def test_ranks_are_right_to_their_standard_error(dtype):
@@ -61,7 +61,7 @@ def test_seeds_are_counted_apart():
     x = jnp.asarray(RNG.normal(size=(2, 5_000, 3)) * np.array([1, 1e3])[:, None, None], "float32")
 
     def of_one(rows):
-        return quantiles(rows, LEVELS[8:-8], least_width(rows))
+        return quantiles(InMemory(rows), LEVELS[8:-8], least_width(rows))
 
     both, apart = jax.jit(jax.vmap(of_one))(x), jnp.stack([jax.jit(of_one)(rows) for rows in x])
     # a pass that one seed needs is one more for the other

@@ -1,6 +1,7 @@
 """Sources: exact densities, disjoint train and test rows, and limits that are told."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
@@ -166,3 +167,13 @@ def test_impossible_families_are_refused(make, message):
 
 def test_rows_are_not_checked_inside_a_transformation():
     jax.jit(lambda x: check_rows(x, "x"))(np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_rows_on_a_device_are_checked_too(value):
+    # XLA's least and greatest values on the CPU pass over NaN
+    x = np.random.default_rng(0).normal(size=(20_000, 5)).astype(np.float32)
+    check_rows(jnp.asarray(x), "x")
+    x[9_000, 1] = value
+    with pytest.raises(InputError, match="row 9000, column 1"):
+        check_rows(jnp.asarray(x), "x")

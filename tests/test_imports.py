@@ -26,6 +26,8 @@ ALLOWED = {
     "metrics": FOUNDATION,
     "blocks": set(),
     "parameters": set(),
+    "threads": set(),
+    "compiled": set(),
     "optimise": FOUNDATION,
     "checkpoint": FOUNDATION,
     "elementwise": {"gscale.parameters"},
@@ -56,6 +58,7 @@ ALLOWED = {
     "data.radial": FOUNDATION | {"gscale.data.exact"},
     "data.plane": FOUNDATION | {"gscale.data.exact", "gscale.data.source"},
     "data.idx": FOUNDATION,
+    "data.chunks": FOUNDATION,
     "data.reading": FOUNDATION | {"gscale.data.idx"},
     "data.rows": FOUNDATION,
     "data.tables": FOUNDATION | {f"gscale.data.{name}" for name in ("cuts", "rows", "source")},
@@ -81,13 +84,16 @@ ALLOWED = {
     "flow": MODEL | {"gscale.blocks", "gscale.rotations", "gscale.marginals", "gscale.data"},
     "stopping": FOUNDATION | {"gscale.flow"},
     "train": MODEL | {"gscale.blocks", "gscale.flow", "gscale.stopping", "gscale.data.source"},
+    "scratch": FOUNDATION | {"gscale.counting"},
+    "chunked": MODEL
+    | {f"gscale.{name}" for name in ("blocks", "data.chunks", "data.source", "flow", "scratch", "train")},
     "end_to_end": MODEL | {"gscale.data.source", "gscale.flow", "gscale.optimise", "gscale.parameters"},
     "saved": FOUNDATION | {"gscale.flow"},
     "estimators.tables": FOUNDATION,
     "estimators.columns": FOUNDATION,
     "estimators.encoder": FOUNDATION | ESTIMATORS | {"gscale.data.rows"},
     "estimators.flows": FOUNDATION
-    | {f"gscale.{name}" for name in ("flow", "marginals", "stopping", "train")},
+    | {f"gscale.{name}" for name in ("blocks", "flow", "marginals", "stopping", "train")},
     "estimators.gaussianity": FOUNDATION | {"gscale.estimators.flows", "gscale.flow"},
     "estimators.density": FOUNDATION
     | ESTIMATORS

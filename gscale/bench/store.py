@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
         pa.field("loss_train", pa.float64()),  # nats, on the rows fitted to; null for the population
         pa.field("loss_test", pa.float64(), nullable=False),  # nats, on new rows
         pa.field("seconds", pa.float64(), nullable=False),  # to this depth, a seed's share of its batch
-        pa.field("seconds_compile", pa.float64(), nullable=False),  # not part of seconds
+        pa.field("seconds_compile", pa.float64(), nullable=False),  # or to read it; not in seconds
         pa.field("side_by_side", pa.bool_()),  # other cells ran meanwhile; null: unknown
         pa.field("device", pa.string(), nullable=False),  # what it was computed on
         pa.field("jax", pa.string(), nullable=False),  # version

@@ -3,6 +3,7 @@
 from typing import NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike, DTypeLike
@@ -78,26 +79,39 @@ def check_rows(x: ArrayLike, name: str) -> None:
     """Refuse fewer than 2 rows, NaN, infinity and constant columns in x (N, D)."""
     if isinstance(x, jax.core.Tracer):
         return  # inside a transformation there are no values to look at
-    x = np.asarray(x)
+    x = x if isinstance(x, jax.Array) else np.asarray(x)  # a copy of rows on a device is as large as they
     if x.ndim != 2:
         raise InputError(f"{name} has shape {x.shape}: rows and columns (N, D) are needed")
     if x.shape[0] < 2:
         raise InputError(f"{name} has {x.shape[0]} row(s): at least 2 are needed")
-    check_finite(x, name)
-    constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
+    lowest, highest = _ends(x, name)
+    constant = np.flatnonzero(lowest == highest)
     if constant.size:
         raise InputError(
-            f"{name}: column {constant[0]} has no variance (every row is {x[0, constant[0]]:g}): drop it"
+            f"{name}: column {constant[0]} has no variance (every row is {lowest[constant[0]]:g}): drop it"
         )
 
 
 def check_finite(x: ArrayLike, name: str) -> None:
     """Refuse NaN and infinity in x (N, D)."""
-    x = np.asarray(x)
-    finite = np.isfinite(x)
-    if not finite.all():
-        row, column = np.argwhere(~finite)[0]
+    _ends(x if isinstance(x, jax.Array) else np.asarray(x), name)
+
+
+@jax.jit
+def _all_finite(x: Array) -> Array:
+    return jnp.isfinite(x).all()
+
+
+def _ends(x: Array | np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest value (D,) of each column, where all are finite."""
+    with np.errstate(invalid="ignore"):
+        lowest, highest = np.asarray(x.min(0)), np.asarray(x.max(0))
+    # XLA's least value passes over NaN on some backends, NumPy's doesn't
+    finite = _all_finite(x) if isinstance(x, jax.Array) else np.isfinite(lowest) & np.isfinite(highest)
+    if not np.all(finite):
+        row, column = np.argwhere(~np.isfinite(x))[0]
         raise InputError(
             f"{name}: there is {x[row, column]} in row {row}, column {column}; "
             "every value must be finite: drop or fill such rows first"
         )
+    return lowest, highest

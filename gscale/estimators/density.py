@@ -124,8 +124,16 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log-density (N,) of the rows of X (N, C) in the units of its columns, in nats."""
-        y, log_slope = self._encoded(X)
-        return flows.log_densities(self.flow_, y) + log_slope
+        values = self._values(X)
+        log_slopes = []
+
+        def encoded(rows: slice) -> np.ndarray:
+            y, log_slope = self.encoder_.encode([column[rows] for column in values])
+            log_slopes.append(log_slope)
+            return y
+
+        log_densities = flows.log_densities_of(self.flow_, len(values[0]), encoded)
+        return log_densities + np.concatenate(log_slopes)
 
     def score(self, X: Any, y: object = None) -> float:
         """Mean log-density of the rows of X (N, C), in nats; y is not used."""

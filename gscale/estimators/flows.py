@@ -1,8 +1,6 @@
 """Flows of encoded rows: to how many they are fitted, with which smoothing, and how many are run at once."""
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gscale.blocks import in_blocks
 from gscale.errors import InputError
 from gscale.flow import Flow, LayerSpec, Spec
 from gscale.marginals import Quantiles
 from gscale.stopping import LossStillFalls, Stopping
 from gscale.train import fit_layerwise
 
-_CHUNK = 1024  # rows of one call: any number of rows is scored by one compiled program
+# Rows of one call, so that any number of rows is scored by one compiled program; by two where they are many.
+_CHUNK = 1_024
+_LARGE_CHUNK = 16_384
 _LEAST_ROWS = 4096  # fewer are repeated with new noise: a smoothed bootstrap, and one shape to compile
 _LEAST_HELD = 1024
 _NOISE = 2.0  # of that bootstrap, over √N, in standard deviations of each coordinate
@@ -52,6 +53,7 @@ class Fitted:
 
 
 Draw = Callable[[np.ndarray], np.ndarray]
+Part = Callable[[slice], np.ndarray]
 
 
 def fit_flow(rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, training: Training) -> Fitted:
@@ -112,12 +114,17 @@ def _rows(
 
 def log_densities(flow: Flow, y: np.ndarray) -> np.ndarray:
     """Log-density (N,) of the rows of y (N, D), in nats."""
-    return _in_chunks(_log_densities, flow, y)[0]
+    return log_densities_of(flow, len(y), y.__getitem__)
+
+
+def log_densities_of(flow: Flow, n: int, rows: Part) -> np.ndarray:
+    """Log-density (N,) of N rows of which ``rows`` gives some, (m, D), at a time, in nats."""
+    return _in_chunks(_log_densities, flow, n, rows)[0]
 
 
 def log_densities_of_scores(flow: Flow, y: np.ndarray) -> np.ndarray:
     """Log-density (N,), in nats, of the images of rows (N, D) under the map in front of the first layer."""
-    return _in_chunks(_log_densities_of_scores, flow, y)[0]
+    return _in_chunks(_log_densities_of_scores, flow, len(y), y.__getitem__)[0]
 
 
 def radii(flow: Flow, y: np.ndarray) -> np.ndarray:
@@ -127,12 +134,12 @@ def radii(flow: Flow, y: np.ndarray) -> np.ndarray:
 
 def latents(flow: Flow, y: np.ndarray) -> np.ndarray:
     """Images z (N, D) of the rows of y (N, D)."""
-    return _in_chunks(_latents, flow, y)[0]
+    return _in_chunks(_latents, flow, len(y), y.__getitem__)[0]
 
 
 def preimages(flow: Flow, z: np.ndarray) -> np.ndarray:
     """Rows y (N, D) of images z (N, D)."""
-    return _in_chunks(_preimages, flow, z)[0]
+    return _in_chunks(_preimages, flow, len(z), z.__getitem__)[0]
 
 
 def by_layer(flow: Flow, y: np.ndarray) -> np.ndarray:
@@ -142,23 +149,23 @@ def by_layer(flow: Flow, y: np.ndarray) -> np.ndarray:
 
 @eqx.filter_jit
 def _log_densities(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
-    return (jax.vmap(flow.log_prob)(y),)
+    return (in_blocks(flow.log_prob, y),)
 
 
 @eqx.filter_jit
 def _log_densities_of_scores(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
-    scores = y if flow.first is None else jax.vmap(flow.first.forward)(y)[0]
-    return (jax.vmap(Flow(flow.layers, None, flow.dim).log_prob)(scores),)
+    scores = y if flow.first is None else in_blocks(flow.first.forward, y)[0]
+    return (in_blocks(Flow(flow.layers, None, flow.dim).log_prob, scores),)
 
 
 @eqx.filter_jit
 def _latents(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
-    return (jax.vmap(flow.forward)(y)[0],)
+    return (in_blocks(flow.forward, y)[0],)
 
 
 @eqx.filter_jit
 def _preimages(flow: Flow, z: jax.Array) -> tuple[jax.Array]:
-    return (jax.vmap(flow.inverse)(z)[0],)
+    return (in_blocks(flow.inverse, z)[0],)
 
 
 @eqx.filter_jit
@@ -174,10 +181,18 @@ def _by_layer(flow: Flow, y: jax.Array) -> jax.Array:
     return jnp.concatenate([z[None], later])
 
 
-def _in_chunks(function: Callable[..., tuple[jax.Array, ...]], flow: Flow, y: np.ndarray) -> list[np.ndarray]:
-    """Run a function of a flow and a chunk on all rows, chunks side by side on the cores at hand."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(lambda chunk: _cut(function(flow, chunk[0]), chunk[1]), _chunks(y)))
+def _in_chunks(
+    function: Callable[..., tuple[jax.Array, ...]], flow: Flow, n: int, rows: Part
+) -> list[np.ndarray]:
+    """Run a function of a flow and a chunk on all rows; the next chunk is made while one is computed."""
+    parts, running = [], None
+    for chunk, n_rows in _chunks(n, rows):
+        started = function(flow, chunk), n_rows
+        if running is not None:
+            parts.append(_cut(*running))
+        running = started
+    if running is not None:
+        parts.append(_cut(*running))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
@@ -185,10 +200,12 @@ def _cut(arrays: tuple[jax.Array, ...], n: int) -> list[np.ndarray]:
     return [np.asarray(array)[:n] for array in arrays]
 
 
-def _chunks(y: np.ndarray) -> Iterator[tuple[jax.Array, int]]:
-    """Chunks of one shape, the last filled up with copies of its first row, and the rows that count."""
-    for begin in range(0, len(y), _CHUNK):
-        rows = y[begin : begin + _CHUNK]
-        missing = _CHUNK - len(rows)
-        padded = np.concatenate([rows, np.repeat(rows[:1], missing, 0)]) if missing else rows
-        yield jnp.asarray(padded), len(rows)
+def _chunks(n: int, rows: Part) -> Iterator[tuple[jax.Array, int]]:
+    """Chunks of two sizes, the last filled up with copies of its first row, and the rows that count."""
+    n_large = n // _LARGE_CHUNK * _LARGE_CHUNK
+    for begin in range(0, n_large, _LARGE_CHUNK):
+        yield jax.device_put(rows(slice(begin, begin + _LARGE_CHUNK))), _LARGE_CHUNK
+    for begin in range(n_large, n, _CHUNK):
+        chunk = rows(slice(begin, min(begin + _CHUNK, n)))
+        missing = _CHUNK - len(chunk)
+        yield jax.device_put(np.concatenate([chunk, np.repeat(chunk[:1], missing, 0)])), len(chunk)

@@ -1,0 +1,18 @@
+"""Threads of the library that factorises JAX's matrices on CPUs."""
+
+from pathlib import Path
+
+import scipy.linalg.cython_lapack  # noqa: F401 - loads the library that JAX calls
+from threadpoolctl import ThreadpoolController
+
+
+def keep_lapack_to_one_thread() -> None:
+    """Let JAX's factorisations compute in the thread that calls them.
+
+    Behind a layer's QR, threads of OpenBLAS wait busily for more to do and take a core from XLA: a layer of
+    256 dimensions took a third longer on two idle cores, and ten times longer on two busy ones. Two threads
+    factorise a matrix of 1,024 dimensions no faster than one.
+    """
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+        if any(part.startswith("scipy") for part in Path(library.filepath).parts):  # NumPy has its own
+            library.set_num_threads(1)

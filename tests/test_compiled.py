@@ -1,0 +1,58 @@
+"""The command keeps what it compiled."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from gscale.compiled import keep_compiled
+
+RUN = [sys.executable, "-m", "gscale.cli", "run", "gaussian_population", "--dims", "2", "--seeds", "1"]
+
+
+@pytest.fixture
+def unset(monkeypatch, tmp_path):
+    names = ("dir", "max_size")
+    before = {name: getattr(jax.config, f"jax_compilation_cache_{name}") for name in names}
+    seconds = jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_compilation_cache_dir", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    yield
+    for name, value in before.items():
+        jax.config.update(f"jax_compilation_cache_{name}", value)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", seconds)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the user's cache is named by XDG_CACHE_HOME on Linux")
+@pytest.mark.usefixtures("unset")
+def test_it_lies_in_the_users_cache_unless_the_user_says_otherwise(tmp_path):
+    folder = keep_compiled()
+    assert folder is not None
+    assert folder.is_relative_to(tmp_path)
+    assert jax.config.jax_compilation_cache_dir == str(folder)
+    assert keep_compiled() is None  # now somebody has decided
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the user's cache is named by XDG_CACHE_HOME on Linux")
+@pytest.mark.usefixtures("unset")
+def test_without_a_place_to_write_nothing_is_kept(tmp_path):
+    (tmp_path / "gscale").write_text("no folder")
+    assert keep_compiled() is None
+    assert jax.config.jax_compilation_cache_dir is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the user's cache is named by XDG_CACHE_HOME on Linux")
+def test_a_second_run_reads_what_the_first_compiled(tmp_path):
+    env = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    env |= {"XDG_CACHE_HOME": str(tmp_path)}
+    used = []
+    for out in ("first", "second"):
+        done = subprocess.run([*RUN, "--out", str(tmp_path / out)], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert not done.stderr
+        # a program's file beside it says when it was last read
+        used.append({path.name: path.read_bytes() for path in tmp_path.glob("gscale/compiled/*/*-atime")})
+    assert used[0]
+    assert all(used[1][name] != used[0][name] for name in used[0])
