@@ -70,9 +70,8 @@ REFERENCE = Recipe(augmentation=Augmentation(rotation=10, zoom=0.1, flip=0.5))
 DEFAULT = Recipe(
     network=ConvNetSpec((32, 64, 96), 256, dropout=0.3),
     augmentation=Augmentation(rotation=15, zoom=0.15, shift=2, shear=0.2, elastic=1.0),
-    training=Training(epochs=100, batch=32, learning_rate=3e-3, rate=OneCycle(), averaging=0.99),
+    training=Training(epochs=40, batch=32, learning_rate=3e-3, rate=OneCycle(), averaging=0.99),
     smoothing=0.02,
-    views=9,
 )
 
 

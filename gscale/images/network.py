@@ -26,7 +26,8 @@ class Dense(eqx.Module):
 
     def __call__(self, x: Array) -> Array:
         """The map of x (…, n_in)."""
-        return x @ self.weight + self.bias
+        out = x @ self.weight
+        return out + jnp.broadcast_to(self.bias, out.shape)
 
 
 class Convolution(eqx.Module):
