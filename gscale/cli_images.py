@@ -108,7 +108,7 @@ def generate(
     images = np.concatenate([given.train.images, given.test.images])
     labels = np.concatenate([given.train.labels, likely.argmax(1)])
     confidence = np.concatenate([np.ones(len(given.train.labels)), likely.max(1)])
-    made = maker(images, labels, len(given.train.classes), confidence, count, seed, out)
+    made = maker(images, labels, len(given.train.classes), confidence, count, kept, seed, out)
     _write_images(made, given.train.classes, count, table, out)
 
 
@@ -248,13 +248,14 @@ def _by_cvae(
     n_classes: int,
     confidence: np.ndarray,
     count: int,
+    classifier: Any,
     seed: int,
     out: Path,
 ) -> np.ndarray:
     import jax
 
     from gscale.images import figures
-    from gscale.images.cvae import fit_generator
+    from gscale.images.cvae import fit_generator, made_by
 
     key, sample_key = jax.random.split(jax.random.key(seed))
     with _bar(("reconstruction", "divergence")) as told:
@@ -268,7 +269,7 @@ def _by_cvae(
     figures.write_curves(out / "curves.png", trained.train, trained.held_out, names)
     steps = np.linspace(-2.5, 2.5, 11)
     figures.write_sheet(out / "traversals.png", found.traverse(0, steps).reshape(-1, 28, 28), len(steps))
-    return found.sample(sample_key, np.repeat(np.arange(n_classes), count))
+    return made_by(found, recipe, sample_key, count, classifier)
 
 
 def _by_flows(
@@ -278,6 +279,7 @@ def _by_flows(
     n_classes: int,
     confidence: np.ndarray,
     count: int,
+    classifier: Any,
     seed: int,
     out: Path,
 ) -> np.ndarray:
@@ -286,13 +288,13 @@ def _by_flows(
     trusted = confidence > 0.5
     found = fit_flows(seed, images[trusted], labels[trusted], n_classes, spec)
     value = found.log_density(images[trusted], labels[trusted]).mean()
-    print(f"mean log-density of the images fitted to, {len(found.axes)} principal components: {value:.2f} nats")
+    print(
+        f"mean log-density of the images fitted to, {len(found.axes)} principal components: {value:.2f} nats"
+    )
     return found.sample(seed, count)
 
 
-def _write_images(
-    images: np.ndarray, classes: tuple[str, ...], count: int, table: str, out: Path
-) -> None:
+def _write_images(images: np.ndarray, classes: tuple[str, ...], count: int, table: str, out: Path) -> None:
     from gscale.images import figures
 
     labels = np.repeat(np.array(classes), count)

@@ -64,7 +64,9 @@ class Augmentation:
     def _changed(self, key: Array, image: Array) -> Array:
         affine_key, elastic_key = jax.random.split(key)
         centre = (jnp.array(image.shape, image.dtype) - 1) / 2
-        grid = jnp.stack(jnp.meshgrid(*(jnp.arange(n, dtype=image.dtype) for n in image.shape), indexing="ij"))
+        grid = jnp.stack(
+            jnp.meshgrid(*(jnp.arange(n, dtype=image.dtype) for n in image.shape), indexing="ij")
+        )
         matrix, shift = self._affine(affine_key, image.dtype)
         away = grid - centre[:, None, None]
         places = jnp.einsum("ij,jhw->ihw", matrix, away) + (centre + shift)[:, None, None]

@@ -1,8 +1,8 @@
 """A classifier of small images: recipes, ensembles, calibrated probabilities."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -84,7 +84,9 @@ class Classifier(eqx.Module):
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (N, K) of images (N, 28, 28)."""
-        parts = [_tempered(_likely(self.networks, part, self.views), self.temperature) for part in _blocks(images)]
+        parts = [
+            _tempered(_likely(self.networks, part, self.views), self.temperature) for part in _blocks(images)
+        ]
         return np.concatenate(parts)
 
     def features(self, images: np.ndarray) -> np.ndarray:
@@ -133,7 +135,9 @@ def fit_classifier(
         held = validation_rows(split_key, labels, validation)
         parts = [(images[~held], labels[~held]), (images[held], labels[held])]
         tuning = _trained(tuning_key, *parts, recipe, keep("tuning"), lambda told: report("tuning", told))
-        likely = np.concatenate([_likely([tuning.model], part, recipe.views) for part in _blocks(images[held])])
+        likely = np.concatenate(
+            [_likely([tuning.model], part, recipe.views) for part in _blocks(images[held])]
+        )
         temperature = best_temperature(likely, labels[held])
     none = (images[:0], labels[:0])
     training = _trained(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -59,9 +60,16 @@ def compare(
                 "calibration_error": calibration_error(likely, parts.test.labels),
                 **spent,
             }
-            table = pd.concat([table, pd.DataFrame([row])], ignore_index=True) if len(table) else pd.DataFrame([row])
-            content = io.BytesIO()
-            table.to_parquet(content, index=False)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content.getvalue())
+            table = appended(path, table, row)
+    return table
+
+
+def appended(path: Path, table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
+    """A table with one more row, written whole."""
+    found = pd.DataFrame([row])
+    table = pd.concat([table, found], ignore_index=True) if len(table) else found
+    content = io.BytesIO()
+    table.to_parquet(content, index=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content.getvalue())
     return table

@@ -120,7 +120,9 @@ class CVAE(eqx.Module):
 class Normal:
     """Latents of new images come from N(0, I), what the divergence of the loss is from."""
 
-    def fit(self, means: np.ndarray, spread: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def fit(
+        self, means: np.ndarray, spread: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """A mean (Z,) and a factor (Z, Z) of a covariance."""
         dim = means.shape[1]
         return np.zeros(dim, np.float32), np.eye(dim, dtype=np.float32)
@@ -138,7 +140,9 @@ class Aggregated:
     Dai and Wipf, Diagnosing and enhancing VAE models, ICLR 2019, with a second VAE in place of moments.
     """
 
-    def fit(self, means: np.ndarray, spread: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def fit(
+        self, means: np.ndarray, spread: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """A mean (Z,) and a factor (Z, Z) of a covariance, of means and variances (N, Z) with weights (N,)."""
         share = weights / weights.sum()
         centre = share @ means
@@ -166,6 +170,8 @@ class GeneratorRecipe:
         Where latents of new images come from.
     trust : float
         A predicted label counts by its probability to this power; 0 takes all for true.
+    accepted : bool
+        Whether new images are kept only where the classifier of the labels sees their class.
     """
 
     networks: Any = field(default_factory=DenseNets)
@@ -175,6 +181,7 @@ class GeneratorRecipe:
     training: Training = field(default_factory=Training)
     prior: Any = field(default_factory=Normal)
     trust: float = 0.0
+    accepted: bool = False
 
     def __post_init__(self) -> None:
         if self.latent < 1 or not self.divergence > 0 or self.trust < 0:
@@ -209,9 +216,10 @@ DEFAULT = GeneratorRecipe(
     latent=24,
     divergence=0.3,
     augmentation=Augmentation(rotation=5, zoom=0.05, shift=0.5),
-    training=Training(epochs=60, batch=32, learning_rate=2e-3, rate=OneCycle(), averaging=0.999),
+    training=Training(epochs=30, batch=32, learning_rate=2e-3, rate=OneCycle(), averaging=0.999),
     prior=Aggregated(),
     trust=4.0,
+    accepted=True,
 )
 
 
@@ -227,7 +235,42 @@ class Generator(eqx.Module):
         z_key, _ = jax.random.split(key)
         z = np.asarray(jax.random.normal(z_key, (len(labels), self.model.latent)))
         parts = np.split(np.arange(len(labels)), range(block, len(labels), block))
-        return np.concatenate([np.asarray(_shown(self, z[part], jnp.asarray(labels[part]))) for part in parts])
+        return np.concatenate(
+            [np.asarray(_shown(self, z[part], jnp.asarray(labels[part]))) for part in parts]
+        )
+
+    def sample_accepted(
+        self, key: Array, count: int, classify: Callable[[np.ndarray], np.ndarray], rounds: int = 5
+    ) -> np.ndarray:
+        """New images (K · count, 28, 28), class by class, of those that a classifier sees as what they are.
+
+        A third more than asked for are drawn in each round; where images are still missing after the last,
+        the class's latest ones are taken as they are.
+
+        Parameters
+        ----------
+        key : Array
+            Random key.
+        count : int
+            Images of each class.
+        classify : callable
+            Classes (N,) of images (N, 28, 28): of the classifier that predicted labels, not of a judge.
+        rounds : int
+            Draws at most.
+        """
+        found: list[list[np.ndarray]] = [[] for _ in range(self.model.n_classes)]
+        last: dict[int, np.ndarray] = {}
+        for round_key in jax.random.split(key, rounds):
+            short = [k for k, part in enumerate(found) if len(part) < count]
+            if not short:
+                break
+            labels = np.repeat(short, count + count // 3 + 1)
+            images = self.sample(round_key, labels)
+            right = classify(images) == labels
+            for k in short:
+                found[k].extend(images[right & (labels == k)])
+                last[k] = images[labels == k]
+        return np.concatenate([[*part, *last[k]][:count] for k, part in enumerate(found)])
 
     def traverse(self, label: int, steps: np.ndarray) -> np.ndarray:
         """Images (Z, S, 28, 28) of a class as each latent goes through S steps in standard deviations."""
@@ -273,7 +316,9 @@ def fit_generator(
     """
     counts = np.bincount(labels, minlength=n_classes)
     if counts.min() < 2:
-        raise InputError(f"class {int(counts.argmin())} has {counts.min()} images: 2 are needed to make others")
+        raise InputError(
+            f"class {int(counts.argmin())} has {counts.min()} images: 2 are needed to make others"
+        )
     draw_key, held_key, key = jax.random.split(key, 3)
     weights = np.ones(len(labels)) if confidence is None else np.asarray(confidence, float) ** recipe.trust
     order = np.asarray(jax.random.permutation(held_key, len(labels)))
@@ -306,3 +351,12 @@ def _placed(
         for of in (labels == k for k in range(model.n_classes))
     ]
     return jnp.stack([fit[0] for fit in fits]), jnp.stack([fit[1] for fit in fits])
+
+
+def made_by(
+    generator: Generator, recipe: GeneratorRecipe, key: Array, count: int, classifier: Any
+) -> np.ndarray:
+    """New images (K · count, 28, 28), class by class, as a recipe has them."""
+    if recipe.accepted:
+        return generator.sample_accepted(key, count, lambda x: classifier.probabilities(x).argmax(1))
+    return generator.sample(key, np.repeat(np.arange(generator.model.n_classes), count))

@@ -11,13 +11,15 @@ class Verdict(NamedTuple):
 
     ``label_accuracy``: share whose class the judge sees. ``frechet``: distance of means and covariances in the
     judge's features. ``diversity``: mean variance within a class over that of real images. ``nearest``:
-    median distance to the nearest training image over that of real images held out.
+    median distance to the nearest training image over that of real images held out. ``copies``: share of new
+    images nearer to a training image than all but one in a hundred real ones are.
     """
 
     label_accuracy: float
     frechet: float
     diversity: float
     nearest: float
+    copies: float
 
 
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
@@ -84,10 +86,12 @@ def judged(
         Real images with their labels that neither generator nor judge has seen.
     """
     features, real_features = judge.features(images), judge.features(real)
+    of_new, of_real = nearest(images, seen), nearest(real, seen)
     right = judge.probabilities(images).argmax(1) == labels
     return Verdict(
         float(right.mean()),
         frechet_distance(features, real_features),
         diversity(features, labels, real_features, real_labels),
-        float(np.median(nearest(images, seen)) / np.median(nearest(real, seen))),
+        float(np.median(of_new) / np.median(of_real)),
+        float((of_new < np.quantile(of_real, 0.01)).mean()),
     )

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gscale.data.reading import read_table
 from gscale.data.idx import read_idx
+from gscale.data.reading import read_table
 from gscale.errors import InputError
 
 SIDE = 28

@@ -13,7 +13,7 @@ from gscale.data.card import Card, File
 from gscale.data.fetched import MNIST, EMNISTLetters, FashionMNIST, MNISTTest
 from gscale.data.idx import parse_idx, read_idx
 from gscale.errors import InputError
-from gscale.images.reading import SIDE, Labelled, as_images
+from gscale.images.reading import Labelled, as_images
 
 _MD5 = {
     "mnist": ("d53e105ee54ea40749a09fcbcd1e9432", "ec29112dd5afa0611ce80d1b7f02629c"),

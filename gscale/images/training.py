@@ -166,11 +166,15 @@ def _further(
 ) -> _State:
     """The state after one more epoch."""
     index = jnp.int32(state.epoch)
-    moved, measures = _epoch(key, (state.weights, state.moments, state.mean), still, rows, index, task, training)
+    moved, measures = _epoch(
+        key, (state.weights, state.moments, state.mean), still, rows, index, task, training
+    )
     train, others = state.train.copy(), state.held_out.copy()
     train[state.epoch] = measures
     if not np.isfinite(train[state.epoch]).all():
-        raise FloatingPointError(f"the loss is not finite in epoch {state.epoch + 1}: try a lower learning rate")
+        raise FloatingPointError(
+            f"the loss is not finite in epoch {state.epoch + 1}: try a lower learning rate"
+        )
     if len(held_out[0]):
         model = eqx.combine(moved[2] if training.averaging else moved[0], still)
         others[state.epoch] = _measured(jax.random.fold_in(key, index), model, held_out, task)
@@ -184,7 +188,13 @@ def _measured(key: Array, model: Any, rows: Rows, task: Task) -> Array:
 
 @eqx.filter_jit
 def _epoch(
-    key: Array, state: tuple[Any, Any, Any], still: Any, rows: Rows, index: Array, task: Task, training: Training
+    key: Array,
+    state: tuple[Any, Any, Any],
+    still: Any,
+    rows: Rows,
+    index: Array,
+    task: Task,
+    training: Training,
 ) -> tuple[tuple[Any, Any, Any], Array]:
     n_rows = rows[0].shape[0]
     n_steps = training.steps(n_rows)
@@ -212,9 +222,7 @@ def _epoch(
     return carry, measures.mean(0)
 
 
-def _fingerprint(
-    key: Array, rows: Rows, held_out: Rows, task: Task, training: Training, model: Any
-) -> str:
+def _fingerprint(key: Array, rows: Rows, held_out: Rows, task: Task, training: Training, model: Any) -> str:
     """A name for a training: of all that its result depends on."""
     found = hashlib.sha256(f"{task!r} {training!r} {jax.tree.structure(model)}".encode())
     arrays = (jax.random.key_data(key), *rows, *held_out, *jax.tree.leaves(eqx.filter(model, eqx.is_array)))
