@@ -31,6 +31,19 @@ Seed = Annotated[int, typer.Option(help="Seed of all that is drawn.")]
 _UNCERTAIN = 60
 
 
+class _Job(NamedTuple):
+    """What a generator is made of, and what is asked of it."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    confidence: np.ndarray
+    count: int
+    classifier: Any
+    seed: int
+    out: Path
+
+
 class _Given(NamedTuple):
     train: Any
     test: Any
@@ -39,9 +52,10 @@ class _Given(NamedTuple):
 
 
 def register(app: typer.Typer) -> None:
-    """Hang both commands into the command line."""
+    """Hang the commands into the command line."""
     app.command()(classify)
     app.command()(generate)
+    app.command("images")(show)
 
 
 def classify(
@@ -86,12 +100,16 @@ def generate(
         Path | None, typer.Option(help="A classifier that gscale classify wrote, in place of a new one.")
     ] = None,
     count: Annotated[int, typer.Option(help="New images of each class.")] = 500,
+    compare: Annotated[int, typer.Option(help="Compare generators over so many seeds, and end.")] = 0,
     epochs: Epochs = None,
     table: Annotated[str, typer.Option(help="npz or csv, for the images.")] = "npz",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("results/_generate"),
 ) -> None:
     """Make new images of each class from labelled ones and others whose labels are predicted."""
+    if compare:
+        _compare_generators(data, compare, out)
+        return
     if table not in ("csv", "npz"):
         raise InputError(f"--table {table}: csv or npz")
     if count < 1:
@@ -108,8 +126,18 @@ def generate(
     images = np.concatenate([given.train.images, given.test.images])
     labels = np.concatenate([given.train.labels, likely.argmax(1)])
     confidence = np.concatenate([np.ones(len(given.train.labels)), likely.max(1)])
-    made = maker(images, labels, len(given.train.classes), confidence, count, kept, seed, out)
+    made = maker(_Job(images, labels, given.train.classes, confidence, count, kept, seed, out))
     _write_images(made, given.train.classes, count, table, out)
+
+
+def show(
+    folder: Annotated[Path, typer.Argument(help="Where classify or generate --compare wrote.")],
+) -> None:
+    """Print what the tables of compared recipes and generators say."""
+    from gscale.images import tables
+
+    for line in tables.lines(folder):
+        print(line)
 
 
 def _given(
@@ -229,7 +257,7 @@ def _loaded(path: Path, classes: tuple[str, ...]) -> Any:
     return found
 
 
-def _maker(name: str, epochs: int | None) -> Callable[..., np.ndarray]:
+def _maker(name: str, epochs: int | None) -> Callable[[_Job], np.ndarray]:
     from gscale.images import cvae, flows
 
     trained = {"default": cvae.DEFAULT, "reference": cvae.REFERENCE}
@@ -241,57 +269,38 @@ def _maker(name: str, epochs: int | None) -> Callable[..., np.ndarray]:
     return partial(_by_flows, fitted[name])
 
 
-def _by_cvae(
-    recipe: Any,
-    images: np.ndarray,
-    labels: np.ndarray,
-    n_classes: int,
-    confidence: np.ndarray,
-    count: int,
-    classifier: Any,
-    seed: int,
-    out: Path,
-) -> np.ndarray:
+def _by_cvae(recipe: Any, job: _Job) -> np.ndarray:
     import jax
 
     from gscale.images import figures
     from gscale.images.cvae import fit_generator, made_by
 
-    key, sample_key = jax.random.split(jax.random.key(seed))
+    key, sample_key = jax.random.split(jax.random.key(job.seed))
     with _bar(("reconstruction", "divergence")) as told:
         found, trained = fit_generator(
-            *(key, images, labels, n_classes, confidence, recipe),
-            keeper=Checkpoint(out / "generator.ckpt"),
+            *(key, job.images, job.labels, len(job.classes), job.confidence, recipe),
+            keeper=Checkpoint(job.out / "generator.ckpt"),
             report=partial(told, "generator"),
         )
-    save(out / "generator.safetensors", "generator", found, {"classes": n_classes})
+    save(job.out / "generator.safetensors", "generator", found, {"classes": job.classes})
     names = ("reconstruction, nats", "divergence, nats")
-    figures.write_curves(out / "curves.png", trained.train, trained.held_out, names)
+    figures.write_curves(job.out / "curves.png", trained.train, trained.held_out, names)
     steps = np.linspace(-2.5, 2.5, 11)
-    figures.write_sheet(out / "traversals.png", found.traverse(0, steps).reshape(-1, 28, 28), len(steps))
-    return made_by(found, recipe, sample_key, count, classifier)
+    figures.write_sheet(job.out / "traversals.png", found.traverse(0, steps).reshape(-1, 28, 28), len(steps))
+    return made_by(found, recipe, sample_key, job.count, job.classifier)
 
 
-def _by_flows(
-    spec: Any,
-    images: np.ndarray,
-    labels: np.ndarray,
-    n_classes: int,
-    confidence: np.ndarray,
-    count: int,
-    classifier: Any,
-    seed: int,
-    out: Path,
-) -> np.ndarray:
+def _by_flows(spec: Any, job: _Job) -> np.ndarray:
     from gscale.images.flows import fit_flows
 
-    trusted = confidence > 0.5
-    found = fit_flows(seed, images[trusted], labels[trusted], n_classes, spec)
-    value = found.log_density(images[trusted], labels[trusted]).mean()
+    trusted = job.confidence > 0.5
+    images, labels = job.images[trusted], job.labels[trusted]
+    found = fit_flows(job.seed, images, labels, len(job.classes), spec)
+    value = found.log_density(images, labels).mean()
     print(
         f"mean log-density of the images fitted to, {len(found.axes)} principal components: {value:.2f} nats"
     )
-    return found.sample(seed, count)
+    return found.sample(job.seed, job.count)
 
 
 def _write_images(images: np.ndarray, classes: tuple[str, ...], count: int, table: str, out: Path) -> None:
@@ -324,13 +333,32 @@ def _bytes_of(frame: pd.DataFrame, path: Path) -> bytes:
 def _compare(data: str, seeds: int, out: Path) -> None:
     from gscale.images import compare
 
-    def tell(line: str) -> None:
-        print(line, file=sys.stderr)
-
     _folder(out)
     for name, recipes in (("recipes", compare.RECIPES), ("ablation", compare.ABLATION)):
-        compare.compare(data, recipes, seeds, out / f"{name}.parquet", tell)
-        print(out / f"{name}.parquet")
+        compare.compare(data, recipes, seeds, out / f"{name}.parquet", partial(print, file=sys.stderr))
+    _print_tables(out)
+
+
+def _compare_generators(data: str, seeds: int, out: Path) -> None:
+    from gscale.images import compare_generators, figures
+
+    def keep(name: str, images: np.ndarray) -> None:
+        first = [np.arange(start, start + 20) for start in range(0, len(images), len(images) // 6)]
+        figures.write_sheet(out / f"images_{name}.png", images[np.concatenate(first)], 20)
+
+    _folder(out)
+    path = out / "generators.parquet"
+    tell = partial(print, file=sys.stderr)
+    compare_generators.compare(data, compare_generators.GENERATORS, seeds, path, tell, keep)
+    _print_tables(out)
+
+
+def _print_tables(folder: Path) -> None:
+    from gscale.images import tables
+
+    show(folder)
+    if (folder / "generators.parquet").is_file() and os.access(folder, os.W_OK):
+        tables.draw(folder, folder / "generators.png")
 
 
 def _folder(out: Path) -> None:

@@ -91,7 +91,9 @@ class Classifier(eqx.Module):
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Outputs (N, F) of the first network's dense layer."""
-        return np.concatenate([np.asarray(_features(self.networks[0], part)) for part in _blocks(images)])
+        return np.concatenate(
+            [np.asarray(_features(self.networks[0], jnp.asarray(part))) for part in _blocks(images)]
+        )
 
 
 class Fitted(NamedTuple):
@@ -108,8 +110,8 @@ def fit_classifier(
     labels: np.ndarray,
     recipe: Recipe = DEFAULT,
     validation: float = 0.2,
-    keep: Callable[[str], Keeper | None] = lambda part: None,
-    report: Callable[[str, Told], None] = lambda part, told: None,
+    keep: Callable[[str], Keeper | None] = lambda _: None,
+    report: Callable[[str, Told], None] = lambda *_: None,
 ) -> Fitted:
     """Train a classifier: on some rows, to see how good and how sure it is on the others, then on all.
 
@@ -133,8 +135,10 @@ def fit_classifier(
     tuning, temperature = None, 1.0
     if validation:
         held = validation_rows(split_key, labels, validation)
-        parts = [(images[~held], labels[~held]), (images[held], labels[held])]
-        tuning = _trained(tuning_key, *parts, recipe, keep("tuning"), lambda told: report("tuning", told))
+        rest, others = (images[~held], labels[~held]), (images[held], labels[held])
+        tuning = _trained(
+            tuning_key, rest, others, recipe, keep("tuning"), lambda told: report("tuning", told)
+        )
         likely = np.concatenate(
             [_likely([tuning.model], part, recipe.views) for part in _blocks(images[held])]
         )

@@ -23,8 +23,8 @@ _QUICK = replace(classifier.DEFAULT, training=replace(classifier.DEFAULT.trainin
 class Setting(NamedTuple):
     """What generators are given, and what they are judged by.
 
-    ``images``, ``labels`` and ``confidence`` are of training and of images with predicted labels; ``real`` and
-    ``real_labels`` are seen neither by a generator nor by the judge.
+    ``images``, ``labels`` and ``confidence`` are of training and of images with predicted labels; ``real``
+    and ``real_labels`` are seen neither by a generator nor by the judge.
     """
 
     images: np.ndarray
@@ -68,7 +68,7 @@ def by_cvae(recipe: cvae.GeneratorRecipe, seed: int, given: Setting) -> tuple[np
 
 
 def by_flows(spec: Any, seed: int, given: Setting) -> tuple[np.ndarray, float]:
-    """New images of a flow for each class, and the mean log-density of real images in principal components."""
+    """New images of a flow for each class, and the mean log-density of real principal components."""
     found = flows.fit_flows(seed, given.images, given.labels, _N_CLASSES, spec)
     return found.sample(seed, _COUNT), float(found.log_density(given.real, given.real_labels).mean())
 
@@ -87,13 +87,15 @@ def compare(
     seeds: int,
     path: Path,
     tell: Callable[[str], None],
-    keep: Callable[[str, np.ndarray], None] = lambda name, images: None,
+    keep: Callable[[str, np.ndarray], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """Judge 500 new images a class of each generator, by seed; what is there is kept."""
     table = pd.read_parquet(path) if path.exists() else pd.DataFrame({"generator": [], "seed": []})
     for seed in range(seeds):
         due = [name for name in generators if not _there(table, name, seed)]
-        given = setting(dataset, seed) if due else None
+        if not due:
+            continue
+        given = setting(dataset, seed)
         for name in due:
             tell(f"{name}, seed {seed}")
             clock, cpu = time.perf_counter(), time.process_time()

@@ -143,7 +143,7 @@ class Aggregated:
     def fit(
         self, means: np.ndarray, spread: np.ndarray, weights: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A mean (Z,) and a factor (Z, Z) of a covariance, of means and variances (N, Z) with weights (N,)."""
+        """A mean (Z,) and a factor (Z, Z) of a covariance, of means and variances (N, Z), weights (N,)."""
         share = weights / weights.sum()
         centre = share @ means
         away = means - centre
@@ -236,7 +236,7 @@ class Generator(eqx.Module):
         z = np.asarray(jax.random.normal(z_key, (len(labels), self.model.latent)))
         parts = np.split(np.arange(len(labels)), range(block, len(labels), block))
         return np.concatenate(
-            [np.asarray(_shown(self, z[part], jnp.asarray(labels[part]))) for part in parts]
+            [np.asarray(_shown(self, jnp.asarray(z[part]), jnp.asarray(labels[part]))) for part in parts]
         )
 
     def sample_accepted(
@@ -276,7 +276,7 @@ class Generator(eqx.Module):
         """Images (Z, S, 28, 28) of a class as each latent goes through S steps in standard deviations."""
         dim = self.model.latent
         z = np.einsum("s,ij->isj", steps, np.eye(dim)).reshape(-1, dim).astype(np.float32)
-        found = _shown(self, z, jnp.full(len(z), label))
+        found = _shown(self, jnp.asarray(z), jnp.full(len(z), label))
         return np.asarray(found).reshape(dim, len(steps), SIDE, SIDE)
 
 

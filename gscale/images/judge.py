@@ -9,8 +9,8 @@ from scipy.spatial.distance import cdist
 class Verdict(NamedTuple):
     """What is measured of new images.
 
-    ``label_accuracy``: share whose class the judge sees. ``frechet``: distance of means and covariances in the
-    judge's features. ``diversity``: mean variance within a class over that of real images. ``nearest``:
+    ``label_accuracy``: share whose class the judge sees. ``frechet``: distance of means and covariances in
+    the judge's features. ``diversity``: mean variance within a class over that of real images. ``nearest``:
     median distance to the nearest training image over that of real images held out. ``copies``: share of new
     images nearer to a training image than all but one in a hundred real ones are.
     """

@@ -1,5 +1,6 @@
 """Images of 28×28 pixels from files, with labels or identifiers in front."""
 
+import importlib
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ PIXELS = SIDE * SIDE
 
 
 class Labelled(NamedTuple):
-    """Images (N, 28, 28) from 0 to 1, places (N,) of their labels among the K class names; and their scale."""
+    """Images (N, 28, 28) from 0 to 1, places (N,) of labels among K class names, and their scale."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -104,8 +105,8 @@ def as_labels(path: Any, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...
     classes = tuple(map(_text, found))
     if len(found) > len(labels) / 2:
         raise InputError(
-            f"{path}: {len(labels)} images of {len(found)} classes: 2 of each are needed; is the first column "
-            "the label?"
+            f"{path}: {len(labels)} images of {len(found)} classes: 2 of each are needed; "
+            "is the first column the label?"
         )
     if len(found) < 2:
         raise InputError(f"{path}: all labels are {classes[0]}: 2 classes or more are needed")
@@ -135,7 +136,8 @@ def _split(path: Path, table: Any) -> tuple[np.ndarray, np.ndarray | None]:
     array = array.reshape(len(array), -1)
     if array.shape[1] not in (PIXELS, PIXELS + 1):
         raise InputError(
-            f"{path} has {array.shape[1]} columns: {PIXELS + 1} are due, a label or identifier and 28×28 pixels"
+            f"{path} has {array.shape[1]} columns: {PIXELS + 1} are due, "
+            "a label or identifier and 28×28 pixels"
         )
     front = None if array.shape[1] == PIXELS else array[:, 0]
     if front is not None and hasattr(table, "iloc"):
@@ -182,7 +184,7 @@ def _idx(path: Path, labelled: bool) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _read_r(path: Path) -> Any:
     try:
-        import rdata
+        rdata: Any = importlib.import_module("rdata")
     except ImportError:
         raise InputError(f"{path}: files of R are read with pip install 'gscale[r]'") from None
     try:
