@@ -38,7 +38,7 @@ class _Job(NamedTuple):
     labels: np.ndarray
     classes: tuple[str, ...]
     confidence: np.ndarray
-    count: int
+    each: int
     classifier: Any
     seed: int
     out: Path
@@ -287,7 +287,7 @@ def _by_cvae(recipe: Any, job: _Job) -> np.ndarray:
     figures.write_curves(job.out / "curves.png", trained.train, trained.held_out, names)
     steps = np.linspace(-2.5, 2.5, 11)
     figures.write_sheet(job.out / "traversals.png", found.traverse(0, steps).reshape(-1, 28, 28), len(steps))
-    return made_by(found, recipe, sample_key, job.count, job.classifier)
+    return made_by(found, recipe, sample_key, job.each, job.classifier)
 
 
 def _by_flows(spec: Any, job: _Job) -> np.ndarray:
@@ -300,7 +300,7 @@ def _by_flows(spec: Any, job: _Job) -> np.ndarray:
     print(
         f"mean log-density of the images fitted to, {len(found.axes)} principal components: {value:.2f} nats"
     )
-    return found.sample(job.seed, job.count)
+    return found.sample(job.seed, job.each)
 
 
 def _write_images(images: np.ndarray, classes: tuple[str, ...], count: int, table: str, out: Path) -> None:
