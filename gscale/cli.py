@@ -34,6 +34,7 @@ from gscale.bench.verdicts import write_junit
 from gscale.cli_data import OwnColumns, OwnEncoding, OwnFile, own_data
 from gscale.cli_data import app as data_app
 from gscale.cli_density import density_app, detect_app
+from gscale.cli_images import register as register_images
 from gscale.cli_speed import app as speed_app
 from gscale.compiled import keep_compiled
 from gscale.data.source import Source
@@ -46,6 +47,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(density_app, name="density")
 app.add_typer(detect_app, name="detect")
 app.add_typer(speed_app, name="speed")
+register_images(app)
 console = Console(highlight=False)
 _CELLS = "{task.fields[cells]}/{task.fields[n_cells]} cells"
 
