@@ -8,7 +8,7 @@ RESULTS ?= results
 PROFILE ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help install benchmark test test-long check docs baseline reference speed plot clean
+.PHONY: help install benchmark test test-long check docs baseline reference speed images plot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ reference: install ## Run the benchmark into results/reference and write its num
 
 speed: install ## Time a layer beside floors of the same machine (minutes; leave it idle)
 	$(BIN)/gscale speed run --profile $(PROFILE) --out $(RESULTS)
+
+images: install ## Classify small images and make new ones, on the default data (minutes)
+	$(BIN)/gscale classify --out $(RESULTS)/_classify
+	$(BIN)/gscale generate --out $(RESULTS)/_generate --classifier $(RESULTS)/_classify/classifier.safetensors
 
 plot: install ## Draw the figures of the results at hand
 	$(BIN)/gscale plot $(RESULTS)

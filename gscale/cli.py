@@ -23,6 +23,7 @@ from gscale.bench.verdicts import write_junit
 from gscale.cli_data import OwnColumns, OwnEncoding, own_data
 from gscale.cli_data import app as data_app
 from gscale.cli_density import density_app, detect_app
+from gscale.cli_images import register as register_images
 from gscale.cli_run import execute, merge, parse_dims, run, status
 from gscale.cli_speed import app as speed_app
 from gscale.compiled import keep_compiled
@@ -38,6 +39,7 @@ app.add_typer(speed_app, name="speed")
 app.command("run")(run)
 app.command("status")(status)
 app.command("merge")(merge)
+register_images(app)
 console = Console(highlight=False)
 
 _RESULTS = Path("results")

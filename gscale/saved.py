@@ -29,6 +29,7 @@ _ROOMS = {
         *("conditioner", "coupling", "elementwise", "flow", "learned", "marginals", "mixture", "optimise"),
         *("end_to_end", "rotations", "stopping", "transformer"),
         *("estimators.columns", "estimators.detector", "estimators.encoder"),
+        *("images.classifier", "images.cvae", "images.network"),
     )
 }
 

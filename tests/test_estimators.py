@@ -149,7 +149,14 @@ def test_a_category_s_cell_has_its_frequency():
 
 @pytest.mark.parametrize(
     ("values", "step"),
-    [([1, 2, 5, 9], 1.0), ([0.0, 0.0, 0.25, 0.75], 0.25), ([0.1, 0.2, 0.35, 0.7], 0.0), ([0.5] * 4, 5e-4)],
+    [
+        ([1, 2, 5, 9], 1.0),
+        ([0.0, 0.0, 0.25, 0.75], 0.25),
+        ([0.1, 0.2, 0.35, 0.7], 0.0),
+        ([0.5] * 4, 5e-4),
+        ([2, 2, 4, 7, 9], 1.0),  # no two are a step apart
+        ([0, 0, 1, np.e], 1.0),  # on no grid: the least gap
+    ],
 )
 def test_what_is_dequantised(values, step):
     assert number("x", np.array(values, float)).step == pytest.approx(step)

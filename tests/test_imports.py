@@ -207,6 +207,39 @@ ALLOWED = {
     "bench.speed.tables": FOUNDATION | {"gscale.bench.style"},
     "cli_speed": {"gscale.bench.catalog", "gscale.bench.speed.run", "gscale.bench.speed.tables"}
     | {"gscale.bench.sweep"},
+    "images": set(),
+    "images.augment": FOUNDATION,
+    "images.network": FOUNDATION,
+    "images.training": FOUNDATION | {"gscale.end_to_end"},
+    "images.classifier": FOUNDATION
+    | {f"gscale.{name}" for name in ("end_to_end", "images.augment", "images.network", "images.training")},
+    "images.cvae": FOUNDATION
+    | {f"gscale.{name}" for name in ("end_to_end", "images.augment", "images.network", "images.training")},
+    "images.flows": FOUNDATION
+    | {f"gscale.{name}" for name in ("conditioner", "coupling", "end_to_end", "estimators", "flow")}
+    | {f"gscale.{name}" for name in ("images.network", "marginals", "optimise", "rotations", "train")},
+    "images.judge": set(),
+    "images.measures": set(),
+    "images.reading": FOUNDATION | {"gscale.data.idx", "gscale.data.reading"},
+    "images.sets": FOUNDATION
+    | {f"gscale.data.{name}" for name in ("cache", "card", "fetched", "idx")}
+    | {"gscale.images.reading"},
+    "images.figures": {"gscale.saved"},
+    "images.tables": FOUNDATION | {"gscale.saved"},
+    "images.compare": {"gscale.saved"}
+    | {f"gscale.images.{name}" for name in ("augment", "classifier", "measures", "sets", "training")},
+    "images.compare_generators": {
+        f"gscale.images.{name}" for name in ("classifier", "compare", "cvae", "flows", "judge", "sets")
+    },
+    "cli_images": FOUNDATION
+    | {f"gscale.{name}" for name in ("checkpoint", "progress", "saved")}
+    | {
+        f"gscale.images.{name}"
+        for name in (
+            *("classifier", "compare", "compare_generators", "cvae", "figures", "flows", "measures"),
+            *("reading", "sets", "tables"),
+        )
+    },
     "bench.anomaly": set(),
     "bench.anomaly.sets": FOUNDATION,
     "bench.anomaly.rivals": FOUNDATION | {"gscale.bench.anomaly.sets", "gscale.estimators"},
@@ -279,6 +312,10 @@ def test_what_reads_tables_never_touches_jax():
         bench / "spurious.py",
         bench / "plot.py",
         bench / "turning.py",
+        *(
+            PACKAGE / "images" / f"{name}.py"
+            for name in ("figures", "judge", "measures", "reading", "tables")
+        ),
         *(bench / "advice").glob("*.py"),
         *(bench / "report").glob("*.py"),
         *(bench / "scaling").glob("*.py"),

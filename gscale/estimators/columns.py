@@ -19,6 +19,8 @@ _TIED = 0.9  # fewer distinct values than this share of the rows: the column is 
 _SAME = 1e-9  # of a column's range: values closer than this are one value
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 _LOG_2 = np.log(2)
+_MOST_PARTS = 10  # of the least gap between values that may make their grid
+_OFF_GRID = 0.02  # how far from a multiple of it a gap may be
 _EDGE = 1e-9  # how far within its cell a category's place stays, as a share of the cell
 
 
@@ -169,7 +171,17 @@ def _step(distinct: np.ndarray, counts: np.ndarray) -> float:
     gaps = np.diff(distinct)
     gaps = gaps[gaps > _SAME * (distinct[-1] - distinct[0])]
     # a constant's own resolution: any other value is then far off
-    return float(gaps.min()) if gaps.size else 1e-3 * abs(float(distinct[0]))
+    return _grid(gaps) if gaps.size else 1e-3 * abs(float(distinct[0]))
+
+
+def _grid(gaps: np.ndarray) -> float:
+    """The widest step of which all gaps between values are multiples; the least gap where there is none."""
+    least = float(gaps.min())
+    for parts in range(1, _MOST_PARTS + 1):
+        steps = gaps / least * parts
+        if np.abs(steps - np.rint(steps)).max() < _OFF_GRID:
+            return least / parts
+    return least
 
 
 def category(name: str, values: np.ndarray) -> Category:

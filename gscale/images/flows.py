@@ -1,0 +1,119 @@
+"""Generators by the suite's own flows: one a class, on principal components, with exact likelihood there."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gscale.conditioner import MLP
+from gscale.coupling import Coupling
+from gscale.end_to_end import fit_end_to_end
+from gscale.errors import InputError
+from gscale.estimators import GaussianizationDensity
+from gscale.flow import LayerSpec
+from gscale.images.network import SIDE
+from gscale.marginals import Moments
+from gscale.optimise import Adam
+from gscale.rotations import Haar
+from gscale.train import fit_layerwise
+
+
+@dataclass(frozen=True)
+class ByGaussianization:
+    """Layers of rotations and marginals, as `GaussianizationDensity` fits them."""
+
+    n_layers: int = 40
+
+    def fit(self, seed: int, x: np.ndarray) -> Any:
+        """A density of rows x (N, D)."""
+        return GaussianizationDensity(n_layers=self.n_layers, random_state=seed).fit(x)
+
+
+@dataclass(frozen=True)
+class ByCoupling:
+    """Affine couplings between random rotations, trained end to end."""
+
+    n_layers: int = 6
+    hidden: int = 64
+    training: Adam = field(default_factory=lambda: Adam(n_steps=600, learning_rate=2e-3))
+
+    def fit(self, seed: int, x: np.ndarray) -> "CouplingDensity":
+        """A density of rows x (N, D)."""
+        layer_key, key = jax.random.split(jax.random.key(seed))
+        rows = jnp.asarray(x, jnp.float32)
+        still = Coupling(conditioner=MLP(width=self.hidden), training=Adam(n_steps=0))
+        spec = LayerSpec(Haar(), Moments(), coupling=still)
+        flow, _ = fit_layerwise(layer_key, rows, spec, n_layers=self.n_layers)
+        return CouplingDensity(fit_end_to_end(key, rows, flow, self.training)[0])
+
+
+@dataclass(frozen=True)
+class CouplingDensity:
+    """A flow with the methods of a density that are needed here."""
+
+    flow: Any
+
+    def sample(self, n: int, random_state: int) -> np.ndarray:
+        """New rows (n, D)."""
+        return np.asarray(self.flow.sample(jax.random.key(random_state), n))
+
+    def score_samples(self, x: np.ndarray) -> np.ndarray:
+        """Log-density (N,) in nats."""
+        return np.asarray(jax.vmap(self.flow.log_prob)(jnp.asarray(x, jnp.float32)))
+
+
+class FlowGenerator(NamedTuple):
+    """Principal axes (C, 784) about a mean, and a density of the coordinates for each class."""
+
+    mean: np.ndarray
+    axes: np.ndarray
+    densities: tuple[Any, ...]
+
+    def sample(self, seed: int, counts: int) -> np.ndarray:
+        """New images (K · counts, 28, 28) from 0 to 1, class by class."""
+        drawn = [density.sample(counts, random_state=seed + k) for k, density in enumerate(self.densities)]
+        pixels = np.concatenate(drawn) @ self.axes + self.mean
+        return np.clip(pixels, 0, 1).reshape(-1, SIDE, SIDE).astype(np.float32)
+
+    def log_density(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Exact log-density (N,) of principal coordinates given the class, in nats; not of the pixels."""
+        x = self.coordinates(images)
+        found = np.empty(len(x))
+        for k, density in enumerate(self.densities):
+            if (labels == k).any():
+                found[labels == k] = density.score_samples(x[labels == k])
+        return found
+
+    def coordinates(self, images: np.ndarray) -> np.ndarray:
+        """Principal coordinates (N, C) of images."""
+        found: np.ndarray = (images.reshape(len(images), -1) - self.mean) @ self.axes.T
+        return found
+
+
+def fit_flows(
+    seed: int, images: np.ndarray, labels: np.ndarray, n_classes: int, spec: Any, components: int = 40
+) -> FlowGenerator:
+    """Fit a flow to the principal coordinates of each class's images.
+
+    Raises
+    ------
+    InputError
+        If a class has too few images.
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    if counts.min() < 20:
+        raise InputError(
+            f"class {int(counts.argmin())} has {counts.min()} images: a flow needs 20; take another model"
+        )
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    mean = flat.mean(0)
+    axes = np.linalg.eigh(np.cov(flat.T))[1][:, ::-1][:, :components].T
+    coordinates = (flat - mean) @ axes.T
+    # Each class is filled up to as many rows, so that one program is compiled for all.
+    rng = np.random.default_rng(seed)
+    rows = [np.flatnonzero(labels == k) for k in range(n_classes)]
+    full = [np.concatenate([i, rng.choice(i, counts.max() - len(i))]) for i in rows]
+    densities = tuple(spec.fit(seed + k, coordinates[i]) for k, i in enumerate(full))
+    return FlowGenerator(mean, axes, densities)

@@ -1,0 +1,151 @@
+"""Classifier, generator and judge of small images, at small sizes."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+
+from gscale.checkpoint import Checkpoint
+from gscale.errors import InputError
+from gscale.images import cvae, judge
+from gscale.images.augment import Augmentation
+from gscale.images.classifier import REFERENCE, Recipe, fit_classifier, validation_rows
+from gscale.images.network import ConvNetSpec, Convolution
+from gscale.images.training import OneCycle, Training
+
+LABELS = np.tile([0, 1], 20)
+IMAGES = np.zeros((40, 28, 28), np.float32)  # a bar that stands, and one that lies
+IMAGES[::2, 4:24, 12:16] = 1
+IMAGES[1::2, 12:16, 4:24] = 1
+SMALL = Recipe(
+    ConvNetSpec((4,), 8, dropout=0.1),
+    Augmentation(rotation=5, zoom=0.1, shift=1, elastic=0.3),
+    Training(epochs=6, batch=16, learning_rate=1e-2, rate=OneCycle(), averaging=0.5),
+)
+SMALL_CVAE = cvae.GeneratorRecipe(
+    cvae.ConvolutionalNets(4, 16), 3, training=Training(epochs=3, batch=16), prior=cvae.Aggregated()
+)
+
+
+class Killed(Checkpoint):
+    """A checkpoint after which the second state kept is the last of its process."""
+
+    def save(self, state, setting):
+        super().save(state, setting)
+        if state.epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_a_quarter_turn_and_a_mirror_are_exact():
+    image = jax.random.uniform(jax.random.key(0), (28, 28))
+    flipped = Augmentation(flip=1.0)(jax.random.key(1), image[None])[0]
+    np.testing.assert_allclose(flipped, image[:, ::-1], atol=1e-4)  # places are off by float32's 28 ε
+    shifted = Augmentation(shift=3.0)(jax.random.key(1), jnp.ones((8, 28, 28)))
+    inside = shifted[:, 4:-4, 4:-4]
+    np.testing.assert_allclose(inside, 1.0, atol=1e-5)
+    assert float(shifted.min()) < 0.5  # zeros come in from outside
+
+
+def test_a_convolution_is_that_of_xla():
+    convolution = Convolution.drawn(jax.random.key(0), 3, 5)
+    x = jax.random.normal(jax.random.key(1), (2, 7, 7, 3))
+    kernel = convolution.dense.weight.reshape(3, 3, 3, 5)
+    expected = jax.lax.conv_general_dilated(
+        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    np.testing.assert_allclose(convolution(x), expected, atol=1e-4)  # sums of 27 float32 of size up to 5
+
+
+def test_a_killed_training_ends_in_the_same_classifier(tmp_path):
+    key = jax.random.key(0)
+    whole = fit_classifier(key, IMAGES, LABELS, SMALL).classifier
+    with pytest.raises(KeyboardInterrupt):
+        fit_classifier(key, IMAGES, LABELS, SMALL, keep=lambda part: Killed(tmp_path / part))
+    again = fit_classifier(key, IMAGES, LABELS, SMALL, keep=lambda part: Checkpoint(tmp_path / part))
+    expected = whole.probabilities(IMAGES)
+    np.testing.assert_array_equal(again.classifier.probabilities(IMAGES), expected)
+    assert (expected.argmax(1) == LABELS).all()
+    np.testing.assert_allclose(expected.sum(1), 1, atol=1e-6)
+    with pytest.raises(InputError, match="checkpoint of another training"):
+        fit_classifier(jax.random.key(1), IMAGES, LABELS, SMALL, keep=lambda p: Checkpoint(tmp_path / p))
+
+
+def test_validation_has_some_of_each_class_and_not_all():
+    labels = np.repeat([0, 1], [2, 50])
+    held = validation_rows(jax.random.key(0), labels, 0.2)
+    assert np.bincount(labels[held]).tolist() == [1, 10]
+
+
+def test_the_reference_is_the_published_recipe():
+    assert REFERENCE.network == ConvNetSpec((32, 64, 128, 128), 512)
+    assert (REFERENCE.training.epochs, REFERENCE.training.batch) == (100, 6)
+    assert REFERENCE.augmentation.flip == 0.5
+    with pytest.raises(InputError, match="4 views"):
+        replace(REFERENCE, views=4)
+
+
+def test_divergence_is_that_of_normal_distributions():
+    model = cvae.DenseNets(8).draw(jax.random.key(0), 2, 3)
+    rows = (jnp.asarray(IMAGES[:2]), jnp.asarray(LABELS[:2]), jnp.ones(2))
+    mean, log_variance = (np.asarray(part, float) for part in model.encode(*rows[:2]))
+    expected = 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(1).mean()
+    found = cvae.REFERENCE.measures(model, jax.random.key(1), rows)
+    np.testing.assert_allclose(found[1], expected, rtol=1e-4)
+
+
+def test_a_generator_makes_images_of_each_class_and_the_same_again():
+    def made():
+        found, trained = cvae.fit_generator(jax.random.key(0), IMAGES, LABELS, 2, recipe=SMALL_CVAE)
+        return found.sample_accepted(jax.random.key(1), 3, lambda x: np.zeros(len(x), int), 2), trained
+
+    images, trained = made()
+    assert images.shape == (6, 28, 28)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert trained.train[-1, 0] < trained.train[0, 0]
+    np.testing.assert_array_equal(images, made()[0])
+    with pytest.raises(InputError, match="class 2 has 0 images"):
+        cvae.fit_generator(jax.random.key(0), IMAGES, LABELS, 3)
+
+
+def test_latents_are_drawn_from_the_weighted_moments():
+    rng = np.random.default_rng(0)
+    means, spread = rng.normal(size=(50, 2)) + 3, np.full((50, 2), 0.25)
+    weights = np.repeat([1.0, 0.0], 25)
+    centre, factor = cvae.Aggregated().fit(means, spread, weights)
+    np.testing.assert_allclose(centre, means[:25].mean(0), rtol=1e-5)
+    expected = np.cov(means[:25].T, bias=True) + 0.25 * np.eye(2)
+    # what a fiftieth of shrinking moves, at most
+    np.testing.assert_allclose(factor @ factor.T, expected, atol=0.02 * np.trace(expected))
+
+
+def test_frechet_distance_by_the_matrix_root():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 4)), rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)) + 1
+    a, b = np.cov(x.T), np.cov(y.T)
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * sqrtm(a @ b).real)
+    np.testing.assert_allclose(judge.frechet_distance(x, y), expected, rtol=1e-8)
+
+
+def test_copies_are_found_and_real_images_are_none():
+    rng = np.random.default_rng(0)
+    seen, real = rng.uniform(size=(2, 200, 28, 28)).astype(np.float32)
+    labels = np.tile([0, 1], 100)
+
+    class Judge:
+        def features(self, images):
+            return images[:, 0, :3]
+
+        def probabilities(self, images):
+            return np.eye(2)[labels]
+
+    copied = judge.judged(Judge(), seen, labels, seen, real, labels)
+    assert (copied.copies, copied.nearest) == (1.0, 0.0)
+    same = judge.judged(Judge(), real, labels, seen, real, labels)
+    assert same.copies <= 0.01
+    assert (same.label_accuracy, same.nearest) == (1.0, 1.0)
+    assert same.diversity == pytest.approx(1)
+    assert same.frechet == pytest.approx(0, abs=1e-6)
