@@ -1,7 +1,6 @@
 """The ``gscale`` command."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +28,7 @@ from gscale.cli_speed import app as speed_app
 from gscale.compiled import keep_compiled
 from gscale.data.source import Source
 from gscale.errors import InputError
-from gscale.threads import keep_lapack_to_one_thread
+from gscale.threads import keep_from_hanging, keep_lapack_to_one_thread
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(data_app, name="data")
@@ -43,7 +42,6 @@ register_images(app)
 console = Console(highlight=False)
 
 _RESULTS = Path("results")
-_THREADED = "xla_cpu_multi_thread_eigen"
 
 Folder = Annotated[Path, typer.Argument(help="A results folder, such as results or results/patches.")]
 
@@ -185,7 +183,7 @@ def report(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; an error a user can cause is one line and exit code 2."""
-    _keep_from_hanging()
+    keep_from_hanging()
     keep_lapack_to_one_thread()
     try:
         app(arguments)
@@ -214,17 +212,6 @@ def _piloted(source: Source, out: Path) -> pd.DataFrame:
         raise InputError(f"the pilot failed in all its cells: see {out / sweep.name}")
     table = store.read_tables(out / sweep.name)
     return table[table["cell_id"].isin([cell.id for cell in cells])]
-
-
-def _keep_from_hanging() -> None:
-    """Keep products on CPUs to one thread, where XLA's threads may wait for each other for ever.
-
-    They did in three runs of three of ICA(30) at N = 8000 and D above 36 (jax 0.10). XLA reads its flags when
-    it first computes. Whoever sets the flag decides.
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    if _THREADED not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --{_THREADED}=false".strip()
 
 
 def _update(path: Path, found: list[Gauge], reason: str) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,8 @@ from rich.progress import Progress, TaskID
 from gscale.bench import catalog, journal, store
 from gscale.bench import status as progress
 from gscale.bench.engine.attempt import Outcome, Task
-from gscale.bench.engine.pool import Workers, run_in_workers
+from gscale.bench.engine.crew import Crew, run_in_crew
+from gscale.bench.engine.pool import Pool
 from gscale.bench.engine.serial import run_serially
 from gscale.bench.own import on_own
 from gscale.bench.sweep import Cell, Profile, Sweep
@@ -45,8 +46,9 @@ def run(
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
     own = None if data is None else own_data(data, columns, encode)
-    workers = _workers(jobs, cell_timeout, [name for name in sweeps if name.endswith(".py")])
-    done = execute([_plan(name, profile, parse_dims(dims), seeds, own) for name in sweeps], out, workers)
+    todo = [_plan(name, profile, parse_dims(dims), seeds, own) for name in sweeps]
+    with _crew(jobs, cell_timeout, [name for name in sweeps if name.endswith(".py")]) as crew:
+        done = execute(todo, out, crew)
     console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
         raise typer.Exit(1)
@@ -131,20 +133,20 @@ def _plan(
     return sweep, sweep.cells(profile, dims, n_seeds)
 
 
-def _workers(jobs: int, timeout: float | None, files: list[str]) -> Workers | None:
+def _crew(jobs: int, timeout: float | None, files: list[str]) -> AbstractContextManager[Crew | None]:
     """Worker processes, where cells run side by side or may be ended; None for this process."""
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: at least 1 process is needed")
     if timeout is not None and not timeout > 0:
         raise InputError(f"--cell-timeout {timeout:g}: seconds are above 0")
-    return None if jobs == 1 and timeout is None else Workers(jobs, files, timeout)
+    return nullcontext() if jobs == 1 and timeout is None else Pool(jobs, files, timeout)
 
 
-def execute(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path, workers: Workers | None = None) -> Count:
+def execute(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path, crew: Crew | None = None) -> Count:
     """Run what is not there yet under a progress bar; on Ctrl-C say what is kept, and exit."""
-    crowded = workers is not None and workers.number > 1
+    crowded = crew is not None and crew.side_by_side
     if crowded and (timed := [sweep.name for sweep, _ in todo if sweep.timed]):
-        raise InputError(f"sweep {timed[0]!r} is there for its seconds: run it without --jobs")
+        raise InputError(f"sweep {timed[0]!r} is there for its seconds: run it one cell after the other")
     tasks = []
     for sweep, cells in todo:
         folder = out / sweep.name
@@ -155,10 +157,10 @@ def execute(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path, workers: Work
     try:
         with _interrupts_noted(done), timed_progress(_CELLS, console) as bar:
             shown = _Shown(bar, tasks, done)
-            if workers is None:
+            if crew is None:
                 run_serially(tasks, shown.begin, shown.end, lambda: done.interrupted)
             else:
-                run_in_workers(tasks, workers, shown.begin, shown.end)
+                run_in_crew(tasks, crew, shown.begin, shown.end)
     except KeyboardInterrupt:
         console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
         raise typer.Exit(130) from None

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from gscale.bench import journal, store
+from gscale.bench.claims import claim
 from gscale.bench.engine import attempt
 from gscale.bench.engine.attempt import Task
-from gscale.bench.engine.claims import claim
 from gscale.bench.engine.serial import run_serially
 
 HERE = Path(__file__).parent
@@ -60,7 +60,7 @@ def test_a_journal_cut_short_and_a_damaged_plan(tmp_path, gscale):
     with (tmp_path / "_journal.jsonl").open("a") as file:
         file.write('["b", 2')
     assert journal.spent(tmp_path) == {"a": 1.5}
-    (tmp_path / "_plan.json").write_text("{")
+    (tmp_path / "_plan-0.json").write_text("{")
     code, _, err = gscale("status", ".")
     assert (code, err.count("\n")) == (2, 1)
     assert "is no plan of gscale" in err
@@ -160,11 +160,11 @@ def test_a_worker_that_is_killed_or_late_costs_its_cell_alone(gscale):
     shutil.copy(MINE, "own.py")
     with Path("own.py").open("a") as file:
         file.write("\nSWEEP = sweep_of('killed', 'slow', 'none')\n")
-    code, out, _ = gscale("run", "own.py", "--dims", "2", "--cell-timeout", "8")
+    code, out, _ = gscale("run", "own.py", "--dims", "2", "--cell-timeout", "2")
     assert (code, "1 cells run, 0 there already, 2 failed" in out) == (1, True), out
     killed, late = sorted(record["error"] for record in store.read_failures(Path("results")))
     assert killed.startswith("ChildProcessError: the process of the cell ended with code -9")
-    assert late == "TimeoutError: longer than 8 s"
+    assert late == "TimeoutError: longer than 2 s"
 
 
 def test_jobs_are_refused_where_they_make_no_sense(gscale):

@@ -1,13 +1,14 @@
 """Beside the tables of a sweep: which cells were asked for, and how long those done took."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gscale.bench import store
+from gscale.bench.files import write_whole, writing
 from gscale.errors import InputError
 
-_PLAN, _JOURNAL = "_plan.json", "_journal.jsonl"
+_PLANS, _JOURNAL = "_plan-*.json", "_journal.jsonl"
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,13 @@ class Planned:
 
 
 def plan(folder: Path, cells: dict[str, Planned]) -> None:
-    """Add cells, by id, to those asked for."""
-    known = planned(folder)
-    if cells.keys() <= known.keys():
+    """Add cells, by id, to those asked for: a file for each different request, so that runs don't mix."""
+    if cells.keys() <= planned(folder).keys():
         return
-    together = {**known, **cells}
-    content = {key: [entry.cell, entry.cost] for key, entry in together.items()}
-    with store.writing(folder):
-        store.write_whole(folder / _PLAN, json.dumps(content, indent=0).encode())
+    content = json.dumps({key: [entry.cell, entry.cost] for key, entry in cells.items()}, indent=0)
+    name = hashlib.sha256(content.encode()).hexdigest()[:16]
+    with writing(folder):
+        write_whole(folder / _PLANS.replace("*", name), content.encode())
 
 
 def planned(folder: Path) -> dict[str, Planned]:
@@ -35,22 +35,23 @@ def planned(folder: Path) -> dict[str, Planned]:
     Raises
     ------
     InputError
-        If the file is damaged.
+        If a file is damaged.
     """
-    path = folder / _PLAN
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {str(key): Planned(str(cell), float(cost)) for key, (cell, cost) in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise InputError(f"{path} is no plan of gscale: delete it, and run the sweep again") from None
+    found: dict[str, Planned] = {}
+    for path in sorted(folder.glob(_PLANS)):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found |= {str(key): Planned(str(cell), float(cost)) for key, (cell, cost) in content.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            raise InputError(f"{path} is no plan of gscale: delete it, and run the sweep again") from None
+    return found
 
 
 def note(folder: Path, cell_id: str, seconds: float) -> None:
     """Note how long a finished cell took, compilation included."""
-    with store.writing(folder), (folder / _JOURNAL).open("a", encoding="utf-8") as file:
-        file.write(json.dumps([cell_id, seconds]) + "\n")  # one write a line: processes don't mix
+    line = "\n" + json.dumps([cell_id, seconds])  # on a new one, whatever a kill left of the last
+    with writing(folder), (folder / _JOURNAL).open("a", encoding="utf-8") as file:
+        file.write(line)  # in one write: processes don't mix
 
 
 def spent(folder: Path) -> dict[str, float]:

@@ -38,7 +38,9 @@ def statuses(folder: Path) -> list[Status]:
 
 
 def _holds_cells(folder: Path) -> bool:
-    return any(True for pattern in ("*.parquet", "*.failed.json", "_plan.json") for _ in folder.glob(pattern))
+    return any(
+        True for pattern in ("*.parquet", "*.failed.json", "_plan-*.json") for _ in folder.glob(pattern)
+    )
 
 
 def _status(folder: Path) -> Status:

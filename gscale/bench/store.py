@@ -4,14 +4,17 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gscale.bench.claims import clean
+from gscale.bench.files import write_whole, writing
+from gscale.bench.gathered import read_together
 from gscale.errors import InputError
 
 SCHEMA_VERSION = 2
@@ -90,7 +93,7 @@ def failure_path(folder: Path, cell_id: str) -> Path:
 
 
 def prepare(folder: Path) -> None:
-    """Make a results folder, check that it can be written and that what it holds is ours.
+    """Make a results folder, check that it can be written and that what it holds is ours; clean it up.
 
     Raises
     ------
@@ -99,15 +102,16 @@ def prepare(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}.tmp"
+        probe = folder / f".probe.{os.getpid()}.tmp"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another run may have cleaned up
     except OSError as error:
         raise InputError(
             f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
         ) from None
+    clean(folder)
     for path in folder.glob("*.parquet"):
-        _check(path)
+        _opened(path, SCHEMA)
 
 
 def write_cell(folder: Path, cell_id: str, rows: pd.DataFrame) -> Path:
@@ -184,17 +188,23 @@ def no_histograms() -> pd.DataFrame:
 
 
 def _read(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
-    return pa.concat_tables([_read_one(path, schema) for path in paths]).to_pandas()
+    folders = [list(group) for _, group in groupby(paths, lambda path: path.parent)]
+    tables = [read_together(group, lambda path: _read_one(path, schema), schema) for group in folders]
+    return pa.concat_tables(tables).to_pandas()
 
 
 def _read_one(path: Path, schema: pa.Schema) -> pa.Table:
     """A checked table; damage behind its header is told like damage of it."""
-    _check(path, schema)
+    file = _opened(path, schema)
     try:
-        return _migrated(pq.ParquetFile(path).read(), schema)
+        return _migrated(file.read(use_threads=False), schema)
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is not a readable parquet file ({reason}): move or delete it") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = str(error).splitlines()[0]
+    return InputError(f"{path} is not a readable parquet file ({reason}): move or delete it")
 
 
 def read_failures(folder: Path) -> list[dict[str, str]]:
@@ -226,12 +236,17 @@ def _failure(path: Path) -> dict[str, str]:
         raise InputError(f"{path} is no failure record: delete it, and run the sweep again") from None
 
 
-def _check(path: Path, expected: pa.Schema = SCHEMA) -> None:
+def _opened(path: Path, expected: pa.Schema) -> pq.ParquetFile:
+    """A file of a schema that is ours."""
     try:
-        schema = pq.read_schema(path)
+        file = pq.ParquetFile(pa.BufferReader(path.read_bytes()))
     except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is not a readable parquet file ({reason}): move or delete it") from None
+        raise _unreadable(path, error) from None
+    _check(path, file.schema_arrow, expected)
+    return file
+
+
+def _check(path: Path, schema: pa.Schema, expected: pa.Schema) -> None:
     version = (schema.metadata or {}).get(b"gscale_schema")
     if version is None:
         raise InputError(f"{path} is not a gscale table: move it out of the results folder")
@@ -255,32 +270,6 @@ def _migrated(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table.select(schema.names).cast(schema)
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """A full disk, a folder that is gone or read-only: an error of one line, and nothing half written."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"cannot write to {folder}: {error.strerror or error}; when it can be written, the same command "
-            "goes on from what is finished"
-        ) from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name, then rename it: a reader sees all of it or nothing."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)  # half a file, where the disk is full
-        raise
-
-
 def merge(folders: Iterable[Path], out: Path) -> int:
     """Copy the cells of results folders into one, ``out/<sweep>``; return how many were looked at.
 
@@ -300,6 +289,8 @@ def merge(folders: Iterable[Path], out: Path) -> int:
         place = out / _sweep_of(path) / path.name
         if (other := found.setdefault(place, path)) != path:
             _check_equal(other, path)
+    for folder in {place.parent for place in found}:
+        prepare(folder)
     for place, path in found.items():
         if place.resolve() != path.resolve():
             _copy(path, place)
@@ -320,7 +311,6 @@ def _check_equal(a: Path, b: Path) -> None:
 
 
 def _copy(path: Path, place: Path) -> None:
-    prepare(place.parent)
     histograms = path.parent / _ASIDE / path.name
     with writing(place.parent):
         if histograms.exists():

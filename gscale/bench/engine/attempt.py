@@ -1,16 +1,17 @@
-"""One cell of a run: from nothing, or another process' claim, to a table or a failure record."""
+"""One cell of a run: computed, here or elsewhere, and then kept as a table or a failure record."""
 
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
 from gscale.bench import journal, store
+from gscale.bench.claims import claim
 from gscale.bench.clock import Tick
-from gscale.bench.engine.claims import claim
 from gscale.bench.run import run_cell
 from gscale.bench.sweep import Cell
 from gscale.errors import InputError
@@ -31,6 +32,17 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What came of computing a cell: its rows, and histograms if it has any, or an error; seconds it took."""
+
+    seconds: float
+    rows: pd.DataFrame | None = None
+    histograms: pd.DataFrame | None = None
+    error: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of a task: ``held`` is that another process has it."""
 
@@ -40,7 +52,7 @@ class Outcome:
 
 
 def attempt(task: Task, tick: Tick, interrupted: Callable[[], bool]) -> Outcome:
-    """Measure a cell that is neither there nor claimed.
+    """Measure and keep a cell that is neither there nor claimed.
 
     Parameters
     ----------
@@ -60,36 +72,64 @@ def attempt(task: Task, tick: Tick, interrupted: Callable[[], bool]) -> Outcome:
     with claim(task.folder, task.cell.id) as mine:
         if not mine:
             return Outcome("held")
-        return Outcome("there") if task.done else _measured(task, tick, interrupted)
+        return (
+            Outcome("there") if task.done else keep(task, measure(task.sweep, task.cell, tick, interrupted))
+        )
 
 
-def _measured(task: Task, tick: Tick, interrupted: Callable[[], bool]) -> Outcome:
+def measure(
+    sweep: str,
+    cell: Cell,
+    tick: Tick = lambda _: None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Measured:
+    """Compute a cell and write nothing; an error of its own is part of what comes back.
+
+    Raises
+    ------
+    InputError
+        If the cell's data cannot be used.
+    """
     begun = time.perf_counter()
-    keep = partial(store.write_histograms, task.folder, task.cell.id)
+    histograms: list[pd.DataFrame] = []
     try:
-        rows = run_cell(task.cell, task.sweep, tick, keep)
+        rows = run_cell(cell, sweep, tick, histograms.append)
     except InputError:
         raise
     except Exception as error:
         if interrupted():
             raise KeyboardInterrupt from error
-        return failed(task, f"{type(error).__name__}: {error}", time.perf_counter() - begun)
-    store.write_cell(task.folder, task.cell.id, rows.assign(side_by_side=task.side_by_side))
-    seconds = time.perf_counter() - begun
-    journal.note(task.folder, task.cell.id, seconds)
-    return Outcome("run", seconds)
+        text = f"{type(error).__name__}: {error}"
+        return Measured(time.perf_counter() - begun, error=text, traceback=traceback.format_exc())
+    return Measured(time.perf_counter() - begun, rows, histograms[0] if histograms else None)
 
 
-def failed(task: Task, error: str, seconds: float) -> Outcome:
-    """Record that a cell failed, with the traceback of the error at hand."""
-    record = {
+def keep(task: Task, measured: Measured) -> Outcome:
+    """Write what came of a cell: its table, or a failure record.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    if measured.rows is None:
+        path = store.write_failure(task.folder, task.cell.id, _record(task, measured))
+        return Outcome("failed", measured.seconds, f"{measured.error}; see {path}")
+    if measured.histograms is not None:
+        store.write_histograms(task.folder, task.cell.id, measured.histograms)
+    rows = measured.rows.assign(side_by_side=task.side_by_side)
+    store.write_cell(task.folder, task.cell.id, rows)
+    journal.note(task.folder, task.cell.id, measured.seconds)
+    return Outcome("run", measured.seconds)
+
+
+def _record(task: Task, measured: Measured) -> dict[str, str]:
+    return {
         "sweep": task.sweep,
         "cell_id": task.cell.id,
         "cell": str(task.cell),
         "setting": repr(task.cell),
-        "error": error,
-        "traceback": traceback.format_exc(),
-        "seconds": f"{seconds:.3f}",
+        "error": measured.error,
+        "traceback": measured.traceback,
+        "seconds": f"{measured.seconds:.3f}",
     }
-    path = store.write_failure(task.folder, task.cell.id, record)
-    return Outcome("failed", seconds, f"{error}; see {path}")

@@ -1,16 +1,17 @@
-"""Cells side by side in worker processes: one that dies or runs too long costs its cell, not the run."""
+"""A crew of worker processes: one that dies or takes too long costs its cell, not the run."""
 
 import multiprocessing
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Self
 
-from gscale.bench.engine.attempt import Outcome, Task, failed
+from gscale.bench.engine.attempt import Measured, Task
 from gscale.bench.engine.worker import serve
 from gscale.errors import InputError
 
@@ -18,25 +19,20 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LOOK = 0.2  # seconds between looks at the clock and at Ctrl-C
 
 
-@dataclass(frozen=True)
-class Workers:
-    """How many processes, what each of them loads, and how long a cell may take (seconds; None: for ever)."""
-
-    number: int
-    files: Sequence[str] = ()
-    timeout: float | None = None
-
-
 @dataclass
 class _Worker:
     process: SpawnProcess
     pipe: Connection
     task: Task | None = None
-    begun: float = 0.0
+    begun: float | None = None  # monotonic seconds; None until the worker says so: first it imports
 
     def give(self, task: Task) -> None:
-        self.task, self.begun = task, time.monotonic()
-        self.pipe.send(task)
+        self.pipe.send((task.sweep, task.cell))
+        self.task, self.begun = task, None
+
+    @property
+    def seconds(self) -> float:
+        return 0.0 if self.begun is None else time.monotonic() - self.begun
 
     def end(self) -> None:
         self.pipe.close()
@@ -44,104 +40,97 @@ class _Worker:
         self.process.join()
 
 
-def run_in_workers(
-    tasks: Iterable[Task],
-    workers: Workers,
-    begin: Callable[[Task], object],
-    end: Callable[[Task, Outcome], None],
-) -> None:
-    """Run tasks in worker processes, told of as by `gscale.bench.engine.serial.run_serially`.
+class Pool:
+    """Processes that compute cells, each with its share of the processors; a context ends them.
 
-    Raises
-    ------
-    InputError
-        If a cell's data cannot be used, or the folder cannot be written.
+    Parameters
+    ----------
+    number : int
+        How many processes; each starts when there is something for it.
+    files : sequence of str
+        The user's sweep files, whose classes cells are made of.
+    timeout : float or None
+        Seconds that a cell may take, compilation included; None: for ever.
     """
-    waiting = deque(tasks)
-    number = min(workers.number, len(waiting))
-    busy: dict[int, _Worker] = {index: _started(index, workers) for index in range(number)}
-    try:
-        while waiting or any(worker.task for worker in busy.values()):
-            for index, worker in busy.items():
-                if worker.task is None and waiting:
-                    task = waiting.popleft()
-                    begin(task)
-                    busy[index] = _given(worker, task, index, workers)
-            wait([worker.pipe for worker in busy.values() if worker.task], _LOOK)
-            for index, worker in busy.items():
-                busy[index] = _looked_at(index, worker, workers, waiting, end)
-    finally:
-        for worker in busy.values():
+
+    def __init__(self, number: int, files: Sequence[str] = (), timeout: float | None = None) -> None:
+        self._number, self._files, self._timeout = number, files, timeout
+        self._workers: dict[int, _Worker] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers.values():
             worker.end()
 
+    @property
+    def side_by_side(self) -> bool:
+        return self._number > 1
 
-def _given(worker: _Worker, task: Task, index: int, workers: Workers) -> _Worker:
-    """The worker with its task, or another where it died between two of them."""
-    try:
-        worker.give(task)
-    except OSError:
-        worker.end()
-        worker = _started(index, workers)
-        worker.give(task)
-    return worker
+    def room(self) -> int:
+        return self._number - len(self._busy())
 
+    def _busy(self) -> dict[int, _Worker]:
+        return {index: worker for index, worker in self._workers.items() if worker.task}
 
-def _looked_at(
-    index: int,
-    worker: _Worker,
-    workers: Workers,
-    waiting: deque[Task],
-    end: Callable[[Task, Outcome], None],
-) -> _Worker:
-    """The worker, or the one in its place, once its answer is taken or its end is noted."""
-    if (task := worker.task) is None:
-        return worker
-    outcome = _answer(worker)
-    seconds = time.monotonic() - worker.begun
-    late = workers.timeout is not None and seconds > workers.timeout
-    if outcome is None and not late:
-        return worker
-    if outcome is None or worker.process.exitcode is not None:
-        worker.end()
-        worker = _started(index, workers)
-    worker.task = None
-    outcome = outcome or _cut_short(task, f"TimeoutError: longer than {workers.timeout:g} s", seconds)
-    if outcome.state == "held":
-        waiting.append(task)
-    else:
-        end(task, outcome)
-    return worker
+    def give(self, task: Task) -> None:
+        index = next(index for index in range(self._number) if index not in self._busy())
+        if index not in self._workers:
+            self._workers[index] = self._started(index)
+        try:
+            self._workers[index].give(task)
+        except OSError:  # it died between two cells
+            self._end(index)
+            self._workers[index] = self._started(index)
+            self._workers[index].give(task)
 
+    def back(self) -> Iterator[tuple[Task, Measured]]:
+        busy = self._busy()
+        wait([worker.pipe for worker in busy.values()], _LOOK)
+        for index, worker in busy.items():
+            assert worker.task is not None
+            measured = self._looked_at(index, worker)
+            if measured is not None:
+                task, worker.task = worker.task, None
+                yield task, measured
 
-def _answer(worker: _Worker) -> Outcome | None:
-    """What came through the pipe; None while there is nothing."""
-    assert worker.task is not None
-    try:
-        answer = worker.pipe.recv() if worker.pipe.poll() else None
-    except (EOFError, OSError):
-        worker.process.join()
-        reason = f"the process of the cell ended with code {worker.process.exitcode}"
-        seconds = time.monotonic() - worker.begun
-        return _cut_short(worker.task, f"ChildProcessError: {reason}; -9 is out of memory or a kill", seconds)
-    if isinstance(answer, InputError):
-        raise answer
-    return answer
+    def _looked_at(self, index: int, worker: _Worker) -> Measured | None:
+        """What came of a worker's cell; None while it is at it."""
+        try:
+            answer = worker.pipe.recv() if worker.pipe.poll() else None
+        except (EOFError, OSError):
+            worker.process.join()
+            self._end(index)
+            reason = f"the process of the cell ended with code {worker.process.exitcode}"
+            error = f"ChildProcessError: {reason}; -9 is out of memory or a kill"
+            return Measured(worker.seconds, error=error)
+        if isinstance(answer, InputError):
+            raise answer
+        if isinstance(answer, Measured):
+            return answer
+        if answer == "begun":
+            worker.begun = time.monotonic()
+        if self._timeout is None or worker.seconds <= self._timeout:
+            return None
+        self._end(index)
+        return Measured(worker.seconds, error=f"TimeoutError: longer than {self._timeout:g} s")
 
+    def _end(self, index: int) -> None:
+        """Another starts in its place when there is something for it."""
+        self._workers.pop(index).end()
 
-def _cut_short(task: Task, error: str, seconds: float) -> Outcome:
-    """A failure, unless the cell was written before the end came."""
-    return Outcome("run", seconds) if task.done else failed(task, error, seconds)
-
-
-def _started(index: int, workers: Workers) -> _Worker:
-    context = multiprocessing.get_context("spawn")  # a fork of JAX's threads hangs
-    ours, theirs = context.Pipe()
-    share = _share(index, workers.number)
-    with _threads(len(share)):
-        process = context.Process(target=serve, args=(theirs, workers.files, share), daemon=True)
-        process.start()
-    theirs.close()
-    return _Worker(process, ours)
+    def _started(self, index: int) -> _Worker:
+        context = multiprocessing.get_context("spawn")  # a fork of JAX's threads hangs
+        ours, theirs = context.Pipe()
+        share = _share(index, self._number)
+        with _threads(len(share)):
+            process = context.Process(target=serve, args=(theirs, self._files, share), daemon=True)
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
 
 
 def _share(index: int, number: int) -> set[int]:

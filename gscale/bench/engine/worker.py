@@ -2,50 +2,54 @@
 
 import os
 import signal
-import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from gscale.bench import catalog
-from gscale.bench.engine.attempt import Outcome, Task, attempt
+from gscale.bench.engine.attempt import Measured, measure
+from gscale.bench.sweep import Cell
+from gscale.compiled import keep_compiled
 from gscale.errors import InputError
+from gscale.threads import keep_from_hanging, keep_lapack_to_one_thread
 
-_PAUSE = 0.2  # seconds before another look at a cell that another process has
+
+def settle() -> None:
+    """What the command does before it computes, in a process that it did not start."""
+    keep_from_hanging()
+    keep_lapack_to_one_thread()
+    keep_compiled()
+
+
+def answer(sweep: str, cell: Cell) -> Measured | InputError:
+    """What came of a cell, or why its data cannot be used."""
+    try:
+        return measure(sweep, cell)
+    except InputError as error:
+        return error
 
 
 def serve(pipe: Connection, files: Sequence[str], processors: set[int]) -> None:
-    """Measure the tasks that come through the pipe until it is closed.
+    """Measure the cells that come through the pipe until it is closed.
 
     Parameters
     ----------
     pipe : Connection
-        Tasks come in, an `Outcome` or an `InputError` goes back for each.
+        Names of sweeps with cells come in; "begun", then a `Measured` or an `InputError` go back for each.
     files : sequence of str
-        The user's sweep files, whose classes the tasks are made of.
+        The user's sweep files, whose classes cells are made of.
     processors : set of int
         Those to compute on: XLA starts a thread for each that it may use.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, processors)
+    settle()
     for file in files:
         catalog.load(file)
-    while True:
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        try:
-            pipe.send(_answer(task))
-        except BrokenPipeError:  # the run was killed; the cell is written
-            return
-
-
-def _answer(task: Task) -> Outcome | InputError:
     try:
-        outcome = attempt(task, lambda _: None, lambda: False)
-    except InputError as error:
-        return error
-    if outcome.state == "held":
-        time.sleep(_PAUSE)
-    return outcome
+        while True:
+            sweep, cell = pipe.recv()
+            pipe.send("begun")
+            pipe.send(answer(sweep, cell))
+    except (EOFError, OSError):  # the run has ended, or was killed
+        return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from gscale.errors import InputError
+from gscale.bench.files import is_remote, writing
 
 
 @contextmanager
@@ -14,7 +14,7 @@ def claim(folder: Path, cell_id: str) -> Iterator[bool]:
     """Whether this process has the cell for itself, as long as the context lasts.
 
     The kernel holds the lock and drops it when the process ends, killed or not: no clock is asked, and
-    nothing stale stays behind.
+    nothing stale stays behind. An object store has no locks: there, every cell is one's own.
 
     Examples
     --------
@@ -24,15 +24,17 @@ def claim(folder: Path, cell_id: str) -> Iterator[bool]:
     ...         print(first, second)
     True False
     """
+    if is_remote(folder):
+        yield True
+        return
     path = folder / f".{cell_id}.lock"
     lock = FileLock(path)
     try:
-        lock.acquire(blocking=False)
+        with writing(folder):
+            lock.acquire(blocking=False)
     except Timeout:
         yield False
         return
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}; the same command goes on") from None
     try:
         yield True
     finally:
@@ -40,3 +42,16 @@ def claim(folder: Path, cell_id: str) -> Iterator[bool]:
         # and at worst measures it again, to the same numbers.
         path.unlink(missing_ok=True)
         lock.release()
+
+
+def clean(folder: Path) -> None:
+    """Remove what killed runs left: half-written files of cells that nobody is at, and their locks."""
+    halves = [*folder.glob(".*.tmp"), *folder.glob("_*/.*.tmp")]
+    locks = [*folder.glob(".*.lock")]
+    for path in halves:
+        with claim(folder, path.name.split(".")[1]) as mine:
+            if mine:
+                path.unlink(missing_ok=True)
+    for path in locks:
+        with claim(folder, path.name.split(".")[1]):  # whose end removes it, where nobody has it
+            pass
