@@ -1,7 +1,6 @@
 """The ``gscale`` command."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +21,11 @@ from gscale.bench.verdicts import write_junit
 from gscale.cli_data import OwnColumns, OwnEncoding, own_data
 from gscale.cli_data import app as data_app
 from gscale.cli_density import density_app, detect_app
+from gscale.cli_files import merge, status
 from gscale.cli_images import register as register_images
-from gscale.cli_run import execute, merge, parse_dims, run, status
+from gscale.cli_run import execute, parse_dims, run
 from gscale.cli_speed import app as speed_app
+from gscale.command import told
 from gscale.compiled import keep_compiled
 from gscale.data.source import Source
 from gscale.errors import InputError
@@ -185,11 +186,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; an error a user can cause is one line and exit code 2."""
     keep_from_hanging()
     keep_lapack_to_one_thread()
-    try:
-        app(arguments)
-    except InputError as error:
-        print(f"gscale: {error}", file=sys.stderr)
-        sys.exit(2)
+    told(app, arguments)
 
 
 def _at_hand() -> pd.DataFrame:

@@ -1,7 +1,6 @@
-"""``gscale run``, ``gscale status`` and ``gscale merge``: sweeps on their way to tables."""
+"""``gscale run``: sweeps on their way to tables."""
 
 import dataclasses
-import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,7 +13,6 @@ from rich.markup import escape
 from rich.progress import Progress, TaskID
 
 from gscale.bench import catalog, journal, store
-from gscale.bench import status as progress
 from gscale.bench.engine.attempt import Outcome, Task
 from gscale.bench.engine.crew import Crew, run_in_crew
 from gscale.bench.engine.pool import Pool
@@ -52,27 +50,6 @@ def run(
     console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
         raise typer.Exit(1)
-
-
-def status(
-    folder: Annotated[Path, typer.Argument(help="A results folder, such as results or results/patches.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Say which cells are done, which failed and why, which are missing, and how long it takes."""
-    found = progress.statuses(folder)
-    if as_json:
-        print(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
-        return
-    for line in progress.lines(found):
-        print(line)
-
-
-def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Results folders, such as results-a results-b.")],
-    out: Annotated[Path, typer.Option(help="The folder to put them together in.")],
-) -> None:
-    """Put results folders together; the same cell with different numbers is an error that names it."""
-    print(f"{store.merge(folders, out)} cells in {out}")
 
 
 @dataclasses.dataclass

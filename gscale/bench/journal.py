@@ -49,7 +49,7 @@ def planned(folder: Path) -> dict[str, Planned]:
 
 def note(folder: Path, cell_id: str, seconds: float) -> None:
     """Note how long a finished cell took, compilation included."""
-    line = "\n" + json.dumps([cell_id, seconds])  # on a new one, whatever a kill left of the last
+    line = f"\n{json.dumps([cell_id, seconds])}\n"  # a line, whatever a kill left of the last one
     with writing(folder), (folder / _JOURNAL).open("a", encoding="utf-8") as file:
         file.write(line)  # in one write: processes don't mix
 

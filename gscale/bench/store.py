@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gscale.bench.claims import clean
-from gscale.bench.files import write_whole, writing
+from gscale.bench.files import write_whole as write_whole
+from gscale.bench.files import writing
 from gscale.bench.gathered import read_together
 from gscale.errors import InputError
 
