@@ -6,18 +6,18 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gscale.public import *  # noqa: F403
-    from gscale.public import __all__ as __all__
+    from gscale._public import *  # noqa: F403
+    from gscale._public import __all__ as __all__
 else:
 
     def __getattr__(name):
         """A room, or a public name: imported when asked for, so that reading tables starts without JAX."""
         if find_spec(f"gscale.{name}") is not None:
             return import_module(f"gscale.{name}")
-        return getattr(import_module("gscale.public"), name)
+        return getattr(import_module("gscale._public"), name)
 
     def __dir__():
-        return sorted({*globals(), *import_module("gscale.public").__all__})
+        return sorted({*globals(), *import_module("gscale._public").__all__})
 
 
 __version__ = version("gscale")

@@ -17,6 +17,7 @@ from gscale.bench.engine.attempt import Outcome, Task
 from gscale.bench.engine.crew import Crew, run_in_crew
 from gscale.bench.engine.pool import Pool
 from gscale.bench.engine.serial import run_serially
+from gscale.bench.files import place
 from gscale.bench.own import on_own
 from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.cli_data import OwnColumns, OwnEncoding, OwnFile, own_data
@@ -38,14 +39,20 @@ def run(
     columns: OwnColumns = None,
     encode: OwnEncoding = False,
     profile: Annotated[Profile, typer.Option(help="How large.")] = "quick",
-    out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
+    out: Annotated[
+        Path, typer.Option(help="Results folder, or s3://bucket/folder.", parser=place, metavar="FOLDER")
+    ] = Path("results"),
     jobs: Annotated[int, typer.Option(help="Cells side by side, each in a process of its own.")] = 1,
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds after which a cell has failed.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a dask scheduler that has the workers; local: start them.")
+    ] = None,
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
     own = None if data is None else own_data(data, columns, encode)
     todo = [_plan(name, profile, parse_dims(dims), seeds, own) for name in sweeps]
-    with _crew(jobs, cell_timeout, [name for name in sweeps if name.endswith(".py")]) as crew:
+    files = [name for name in sweeps if name.endswith(".py")]
+    with _crew(jobs, cell_timeout, files) if dask is None else _cluster(dask, jobs, cell_timeout) as crew:
         done = execute(todo, out, crew)
     console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
@@ -117,6 +124,21 @@ def _crew(jobs: int, timeout: float | None, files: list[str]) -> AbstractContext
     if timeout is not None and not timeout > 0:
         raise InputError(f"--cell-timeout {timeout:g}: seconds are above 0")
     return nullcontext() if jobs == 1 and timeout is None else Pool(jobs, files, timeout)
+
+
+def _cluster(dask: str, jobs: int, timeout: float | None) -> AbstractContextManager[Crew]:
+    """The workers of a scheduler."""
+    if timeout is not None:
+        raise InputError(
+            f"--cell-timeout {timeout:g}: a cell on a worker of dask cannot be ended, only --jobs can"
+        )
+    if dask != "local" and jobs != 1:
+        raise InputError(f"--jobs {jobs}: the scheduler at {dask} has its workers; leave --jobs out")
+    try:
+        from gscale.bench.engine.cluster import Cluster
+    except ImportError:
+        raise InputError("--dask needs dask.distributed: install gscale[dask]") from None
+    return Cluster(None if dask == "local" else dask, jobs)
 
 
 def execute(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path, crew: Crew | None = None) -> Count:

@@ -46,6 +46,8 @@ def claim(folder: Path, cell_id: str) -> Iterator[bool]:
 
 def clean(folder: Path) -> None:
     """Remove what killed runs left: half-written files of cells that nobody is at, and their locks."""
+    if is_remote(folder):
+        return
     halves = [*folder.glob(".*.tmp"), *folder.glob("_*/.*.tmp")]
     locks = [*folder.glob(".*.lock")]
     for path in halves:

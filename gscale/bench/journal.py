@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gscale.bench.files import write_whole, writing
+from gscale.bench.files import is_remote, write_whole, writing
 from gscale.errors import InputError
 
 _PLANS, _JOURNAL = "_plan-*.json", "_journal.jsonl"
@@ -48,7 +48,9 @@ def planned(folder: Path) -> dict[str, Planned]:
 
 
 def note(folder: Path, cell_id: str, seconds: float) -> None:
-    """Note how long a finished cell took, compilation included."""
+    """Note how long a finished cell took, compilation included; an object store cannot be added to."""
+    if is_remote(folder):
+        return
     line = f"\n{json.dumps([cell_id, seconds])}\n"  # a line, whatever a kill left of the last one
     with writing(folder), (folder / _JOURNAL).open("a", encoding="utf-8") as file:
         file.write(line)  # in one write: processes don't mix

@@ -101,15 +101,14 @@ def prepare(folder: Path) -> None:
     InputError
         If it cannot be written, or holds a corrupt or foreign table or one of another schema.
     """
+    probe = folder / f".probe.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe.{os.getpid()}.tmp"
-        probe.touch()
+        write_whole(probe, b"")
         probe.unlink(missing_ok=True)  # another run may have cleaned up
     except OSError as error:
-        raise InputError(
-            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
-        ) from None
+        reason = error.strerror or error
+        raise InputError(f"cannot write to {folder}: {reason}; choose another folder with --out") from None
     clean(folder)
     for path in folder.glob("*.parquet"):
         _opened(path, SCHEMA)
