@@ -129,9 +129,7 @@ def _crew(jobs: int, timeout: float | None, files: list[str]) -> AbstractContext
 def _cluster(dask: str, jobs: int, timeout: float | None) -> AbstractContextManager[Crew]:
     """The workers of a scheduler."""
     if timeout is not None:
-        raise InputError(
-            f"--cell-timeout {timeout:g}: a cell on a worker of dask cannot be ended, only --jobs can"
-        )
+        raise InputError(f"--cell-timeout {timeout:g}: dask cannot end a cell; --jobs without it can")
     if dask != "local" and jobs != 1:
         raise InputError(f"--jobs {jobs}: the scheduler at {dask} has its workers; leave --jobs out")
     try:
@@ -163,6 +161,8 @@ def execute(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path, crew: Crew | 
     except KeyboardInterrupt:
         console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
         raise typer.Exit(130) from None
+    for sweep, _ in todo:
+        store.gather(out / sweep.name)
     return done
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +38,9 @@ class Flawed:
         if self.flaw == "bug":
             raise RuntimeError("a bug of the user's")
         if self.flaw == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.flaw == "killed once" and not (mark := Path("killed")).exists():
+            mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if self.flaw == "slow":
             time.sleep(60)

@@ -1,20 +1,31 @@
 """Runs of many cells: shared, failed, put together, and how far they have come."""
 
+import importlib.util
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from gscale.bench import journal, store
+from gscale.bench import gathered, journal, store
 from gscale.bench.claims import claim
 from gscale.bench.engine import attempt
 from gscale.bench.engine.attempt import Task
 from gscale.bench.engine.serial import run_serially
+from gscale.errors import InputError
 
 HERE = Path(__file__).parent
 MINE = str(HERE / "my_sweep.py")
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def measured(folder):
@@ -185,3 +196,119 @@ def test_tables_of_schema_1_are_read(tmp_path):
     assert table["side_by_side"].isna().all()
     shutil.copytree(reference, tmp_path / "patches")
     store.prepare(tmp_path / "patches")
+
+
+def test_a_half_written_file_is_named_and_what_killed_runs_left_is_removed(gscale):
+    gscale("run", MINE)
+    planted, other = sorted(Path("results/mine").glob("*.parquet"))
+    planted.write_bytes(planted.read_bytes()[:1000])
+    left = [other.with_name(f".{other.name}.1.tmp"), other.with_name(f".{other.stem}.lock")]
+    for path in left:
+        path.touch()
+    code, _, err = gscale("run", MINE)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"{planted} is not a readable parquet file" in err
+    planted.unlink()
+    assert "1 cells run, 1 there already, 0 failed" in gscale("run", MINE)[1]
+    assert not any(path.exists() for path in left)
+
+
+def test_what_another_run_is_at_is_not_removed(tmp_path):
+    half = tmp_path / ".a.parquet.1.tmp"
+    half.touch()
+    with claim(tmp_path, "a"):
+        store.prepare(tmp_path)
+        assert half.exists()
+    store.prepare(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_clock_set_back_changes_nothing(gscale, monkeypatch):
+    """Files are of a later time than it is now; the time jumps back while cells run."""
+    gscale("run", MINE, "--out", "undisturbed")
+    gscale("run", MINE)
+    for path in Path("results").rglob("*"):
+        os.utime(path, (4e9, 4e9))
+    next(Path("results").rglob("*.parquet")).unlink()
+    times = iter(range(10**9, 0, -3600))
+    with monkeypatch.context() as patched:
+        patched.setattr("time.time", lambda: float(next(times)))
+        assert "1 cells run, 1 there already, 0 failed" in gscale("run", MINE)[1]
+    pd.testing.assert_frame_equal(measured("results"), measured("undisturbed"), check_exact=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system with room for one cell; what it is given is how it is mounted anew."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options):
+        return subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True)
+
+    if os.name != "posix" or os.getuid() or mount("size=28k").returncode:
+        pytest.skip("mounting a file system is for root")
+    yield folder, lambda options: mount(f"remount,{options}").check_returncode()
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_is_full_and_one_that_is_read_only(gscale, small_disk):
+    folder, again = small_disk
+    code, _, err = gscale("run", MINE, "--out", folder)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"cannot write to {folder / 'mine'}: No space left on device" in err
+    assert len(list(folder.rglob("*.parquet"))) == 1
+    assert not list(folder.rglob("*.tmp"))
+    again("size=1m,ro")
+    code, _, err = gscale("run", MINE, "--out", folder)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Read-only file system" in err
+    assert gscale("status", folder)[1].startswith("mine: 1 done, 0 failed, 1 missing")
+    again("size=1m,rw")
+    assert "1 cells run, 1 there already, 0 failed" in gscale("run", MINE, "--out", folder)[1]
+
+
+def test_a_large_folder_is_read_from_one_file_that_follows_it(gscale, monkeypatch):
+    """Added, changed and removed cells, and a damaged file: always the rows of the files one by one."""
+    gscale("run", MINE)
+    gscale("run", MINE, "--dims", "3,5")
+    folder, opened = Path("results/mine"), []
+    one_by_one = store.read_tables(folder)
+    monkeypatch.setattr(gathered, "_MANY", 2)
+    real = store._read_one
+    monkeypatch.setattr(store, "_read_one", lambda path, schema: opened.append(path) or real(path, schema))
+
+    def read_again():
+        opened.clear()
+        table = store.read_tables(folder)
+        return table, len(opened)
+
+    pd.testing.assert_frame_equal(read_again()[0], one_by_one, check_exact=True)
+    assert len(opened) == 4
+    pd.testing.assert_frame_equal(read_again()[0], one_by_one, check_exact=True)
+    assert not opened
+    first, second, *_ = sorted(folder.glob("*.parquet"))
+    changed(second)
+    first.unlink()
+    table, n_opened = read_again()
+    assert n_opened == 1
+    monkeypatch.setattr(gathered, "_MANY", 100)
+    pd.testing.assert_frame_equal(table, read_again()[0], check_exact=True)
+    monkeypatch.setattr(gathered, "_MANY", 2)
+    (folder / "_gathered.arrow").write_bytes(b"half of it")
+    pd.testing.assert_frame_equal(table, read_again()[0], check_exact=True)
+    assert len(opened) == 3
+    second.write_bytes(b"no table")
+    with pytest.raises(InputError, match="is not a readable parquet file"):
+        read_again()
+
+
+def test_ten_thousand_cells_cost_little_each(tmp_path, monkeypatch):
+    """A hundred of them: here a cell may take 20 ms of computing time beside its own."""
+    figures = load(HERE / "many.py").main(100, tmp_path, monkeypatch.setattr)
+    assert figures["overhead of a cell, ms"] < 20
+
+
+@pytest.mark.long
+def test_kills_at_random_moments_change_nothing(tmp_path):
+    assert "40 cells equal" in load(HERE / "kills.py").main(2, 1, tmp_path)

@@ -12,7 +12,7 @@ from gscale.errors import InputError
 _PAUSES = (0.1, 0.4, 1.6, 6.4)  # seconds before a write to an object store is tried again
 
 
-def place(name: str) -> Path:
+def place(folder: str | Path) -> Path:
     """A folder by its name: of this machine, or with :// of an object store such as s3://bucket/results.
 
     Raises
@@ -20,6 +20,7 @@ def place(name: str) -> Path:
     InputError
         If what the store needs is not installed.
     """
+    name = str(folder)
     if "://" not in name:
         return Path(name)
     try:

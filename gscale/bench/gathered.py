@@ -25,8 +25,16 @@ def read_together(paths: Sequence[Path], read: Callable[[Path], pa.Table], schem
     Only files that changed since the last time are opened; the others' rows come from the file that was
     written then. That one may be deleted at any time.
     """
+    table = gather_many(paths, read, schema)
+    return pa.concat_tables([read(path) for path in paths]) if table is None else table
+
+
+def gather_many(
+    paths: Sequence[Path], read: Callable[[Path], pa.Table], schema: pa.Schema
+) -> pa.Table | None:
+    """The tables of one large folder, kept for the next time; None where there are few or in a store."""
     if len(paths) < _MANY or is_remote(paths[0]):
-        return pa.concat_tables([read(path) for path in paths])
+        return None
     place = paths[0].parent / _NAME
     found = _stamps(paths)
     known, table = _kept(place, schema)
@@ -34,7 +42,7 @@ def read_together(paths: Sequence[Path], read: Callable[[Path], pa.Table], schem
     if same == found.keys() == known.keys():
         return table
     names = [name for name in known if name in same]
-    table = table.filter(pa.array(_by_row(known, [name in same for name in known])))
+    table = table.filter(pa.array(_by_row(known, [name in same for name in known]), pa.bool_()))
     fresh = [path for path in paths if path.name not in same]
     with ThreadPoolExecutor() as threads:
         tables = list(threads.map(read, fresh))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from gscale.bench.claims import clean
 from gscale.bench.files import write_whole as write_whole
 from gscale.bench.files import writing
-from gscale.bench.gathered import read_together
+from gscale.bench.gathered import gather_many, read_together
 from gscale.errors import InputError
 
 SCHEMA_VERSION = 2
@@ -159,6 +159,12 @@ def read_tables(folder: Path) -> pd.DataFrame:
     if not paths:
         raise InputError(f"{folder} holds no results: make some with gscale run")
     return _read(paths, SCHEMA)
+
+
+def gather(folder: Path) -> None:
+    """Bring up to date what makes reading a large folder fast; nothing is lost if it is not done."""
+    if paths := sorted(folder.glob("*.parquet")):
+        gather_many(paths, lambda path: _read_one(path, SCHEMA), SCHEMA)
 
 
 def has_tables(folder: Path) -> bool:
