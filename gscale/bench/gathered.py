@@ -41,25 +41,26 @@ def gather_many(
     same = {name for name, stamp in known.items() if found.get(name) == stamp[:2]}
     if same == found.keys() == known.keys():
         return table
-    names = [name for name in known if name in same]
-    table = table.filter(pa.array(_by_row(known, [name in same for name in known]), pa.bool_()))
     fresh = [path for path in paths if path.name not in same]
     with ThreadPoolExecutor() as threads:
         tables = list(threads.map(read, fresh))
-    rows = {name: known[name][2] for name in names} | {
-        path.name: len(one) for path, one in zip(fresh, tables, strict=True)
-    }
-    stamps = {name: [*found[name], rows[name]] for name in rows}
-    whole = _ordered(pa.concat_tables([table, *tables]), stamps).combine_chunks()
+    rows = {name: stamp[2] for name, stamp in known.items() if name in same}
+    rows |= {path.name: len(one) for path, one in zip(fresh, tables, strict=True)}
+    kept = table.filter(pa.array(_by_row(known, [name in same for name in known]), pa.bool_()))
+    parts = [kept, *tables] if same else tables  # the first has the notes for pandas
+    stamps = {name: [*found[name], n] for name, n in rows.items()}
+    whole = _ordered(pa.concat_tables(parts), stamps).combine_chunks()
     with suppress(OSError):  # a folder that cannot be written is read all the same
-        write_whole(place, _as_bytes(whole, {name: stamps[name] for name in sorted(stamps)}))
+        write_whole(place, _as_bytes(whole, dict(sorted(stamps.items()))))
     return whole
 
 
 def _stamps(paths: Sequence[Path]) -> Stamps:
     with os.scandir(paths[0].parent) as entries:
         stats = {entry.name: entry.stat() for entry in entries if entry.name.endswith(".parquet")}
-    return {path.name: [stats[path.name].st_size, stats[path.name].st_mtime_ns] for path in paths}
+    gone = os.stat_result([0] * 10)  # which reading it will say
+    found = {path.name: stats.get(path.name, gone) for path in paths}
+    return {name: [stat.st_size, stat.st_mtime_ns or 0] for name, stat in found.items()}
 
 
 def _kept(place: Path, schema: pa.Schema) -> tuple[Stamps, pa.Table]:
@@ -67,12 +68,12 @@ def _kept(place: Path, schema: pa.Schema) -> tuple[Stamps, pa.Table]:
     try:
         table = pa.ipc.open_file(place.read_bytes()).read_all()
         files = json.loads(table.schema.metadata[_FILES])
+        whole = sum(rows for _, _, rows in files.values()) == len(table)
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
         return {}, schema.empty_table()
-    table = table.replace_schema_metadata({k: v for k, v in table.schema.metadata.items() if k != _FILES})
-    if not table.schema.equals(schema, check_metadata=True):
-        return {}, schema.empty_table()
-    return files, table
+    metadata = {key: value for key, value in table.schema.metadata.items() if key != _FILES}
+    ours = whole and (schema.metadata or {}).items() <= metadata.items() and table.schema.equals(schema)
+    return (files, table.replace_schema_metadata(metadata)) if ours else ({}, schema.empty_table())
 
 
 def _as_bytes(table: pa.Table, stamps: Stamps) -> bytes:
