@@ -93,7 +93,10 @@ ALLOWED = {
     "estimators.columns": FOUNDATION,
     "estimators.encoder": FOUNDATION | ESTIMATORS | {"gscale.data.rows"},
     "estimators.flows": FOUNDATION
-    | {f"gscale.{name}" for name in ("blocks", "flow", "marginals", "stopping", "train")},
+    | {
+        f"gscale.{name}"
+        for name in ("blocks", "flow", "frames", "marginals", "rotations", "stopping", "train")
+    },
     "estimators.gaussianity": FOUNDATION | {"gscale.estimators.flows", "gscale.flow"},
     "estimators.density": FOUNDATION
     | ESTIMATORS
