@@ -1,12 +1,14 @@
 """Cells on the workers of a dask scheduler."""
 
 import shutil
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from gscale.bench import store
+from gscale.errors import InputError
 
 HERE = Path(__file__).parent
 
@@ -50,3 +52,22 @@ def test_an_address_without_a_scheduler(gscale, monkeypatch):
     code, _, err = gscale("run", str(HERE / "my_sweep.py"), "--dask", "tcp://127.0.0.1:9")
     assert (code, err.count("\n")) == (2, 1)
     assert "--dask tcp://127.0.0.1:9: no scheduler answers" in err
+
+
+def test_a_scheduler_that_goes_is_one_line_and_no_failure_of_a_cell():
+    cluster = pytest.importorskip("gscale.bench.engine.cluster", reason="the extra dask is not installed")
+
+    class Gone:
+        status = "cancelled"
+
+        def nthreads(self):
+            raise ConnectionResetError
+
+        def result(self):
+            raise CancelledError
+
+    crew = object.__new__(cluster.Cluster)
+    crew._client, crew._tasks = Gone(), {}
+    for ask in (crew.room, lambda: cluster._result(Gone())):
+        with pytest.raises(InputError, match="the scheduler has gone"):
+            ask()

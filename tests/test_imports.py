@@ -136,7 +136,7 @@ ALLOWED = {
     "bench.files": FOUNDATION,
     "bench.claims": {"gscale.bench.files"},
     "bench.gathered": {"gscale.bench.files"},
-    "bench.journal": FOUNDATION | {"gscale.bench.files"},
+    "bench.journal": FOUNDATION | {"gscale.bench.claims", "gscale.bench.files"},
     "bench.status": FOUNDATION | {"gscale.bench.journal", "gscale.bench.store"},
     "bench.engine": set(),
     "bench.engine.attempt": FOUNDATION

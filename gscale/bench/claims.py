@@ -1,7 +1,7 @@
 """Who is at which cell, where several processes share a results folder."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -40,7 +40,8 @@ def claim(folder: Path, cell_id: str) -> Iterator[bool]:
     finally:
         # Who opened the file before has a lock on a name that is gone: it looks whether the cell is there
         # and at worst measures it again, to the same numbers.
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be gone, with its folder; Windows keeps a file that is open
+            path.unlink()
         lock.release()
 
 

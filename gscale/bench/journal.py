@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from gscale.bench.claims import claim
 from gscale.bench.files import is_remote, write_whole, writing
 from gscale.errors import InputError
 
@@ -24,9 +25,10 @@ def plan(folder: Path, cells: dict[str, Planned]) -> None:
     if cells.keys() <= planned(folder).keys():
         return
     content = json.dumps({key: [entry.cell, entry.cost] for key, entry in cells.items()}, indent=0)
-    name = hashlib.sha256(content.encode()).hexdigest()[:16]
-    with writing(folder):
-        write_whole(folder / _PLANS.replace("*", name), content.encode())
+    path = folder / _PLANS.replace("*", hashlib.sha256(content.encode()).hexdigest()[:16])
+    with claim(folder, path.stem) as mine, writing(folder):
+        if mine:  # else another run writes the same
+            write_whole(path, content.encode())
 
 
 def planned(folder: Path) -> dict[str, Planned]:

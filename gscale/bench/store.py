@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gscale.bench.claims import clean
+from gscale.bench.claims import claim, clean
+from gscale.bench.files import is_remote, writing
 from gscale.bench.files import write_whole as write_whole
-from gscale.bench.files import writing
 from gscale.bench.gathered import gather_many, read_together
 from gscale.errors import InputError
 
@@ -104,7 +104,7 @@ def prepare(folder: Path) -> None:
     probe = folder / f".probe.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(probe, b"")
+        write_whole(probe, b"") if is_remote(folder) else probe.touch()
         probe.unlink(missing_ok=True)  # another run may have cleaned up
     except OSError as error:
         reason = error.strerror or error
@@ -295,13 +295,16 @@ def merge(folders: Iterable[Path], out: Path) -> int:
         place = out / _sweep_of(path) / path.name
         if (other := found.setdefault(place, path)) != path:
             _check_equal(other, path)
-    for folder in {place.parent for place in found}:
+    places = {place.parent for place in found}
+    for folder in places:
         prepare(folder)
     for place, path in found.items():
         if place.resolve() != path.resolve():
             _copy(path, place)
     for path in (path for folder in folders for path in _failure_paths(folder)):
         _copy_failure(path, out)
+    for folder in places:
+        gather(folder)
     return len(found)
 
 
@@ -318,7 +321,7 @@ def _check_equal(a: Path, b: Path) -> None:
 
 def _copy(path: Path, place: Path) -> None:
     histograms = path.parent / _ASIDE / path.name
-    with writing(place.parent):
+    with claim(place.parent, path.stem), writing(place.parent):  # so that no run takes it for a leftover
         if histograms.exists():
             aside = place.parent / _ASIDE
             aside.mkdir(exist_ok=True)
@@ -332,4 +335,5 @@ def _copy_failure(path: Path, out: Path) -> None:
     folder = out / record["sweep"]
     if not cell_path(folder, record["cell_id"]).exists():
         prepare(folder)
-        write_failure(folder, record["cell_id"], record)
+        with claim(folder, record["cell_id"]):
+            write_failure(folder, record["cell_id"], record)

@@ -1,8 +1,11 @@
 """A crew of the workers of a dask.distributed scheduler; each brings a device of its own."""
 
 import pickle
+import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Lock
 from types import TracebackType
@@ -41,7 +44,8 @@ class Cluster:
     def __init__(self, address: str | None, number: int = 1) -> None:
         here = {"n_workers": number, "threads_per_worker": 1, "dashboard_address": None}
         try:
-            self._client = distributed.Client(address, timeout=_PATIENCE, **({} if address else here))
+            with _deaf():
+                self._client = distributed.Client(address, timeout=_PATIENCE, **({} if address else here))
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"--dask {address}: no scheduler answers ({reason}); start one first") from None
@@ -54,7 +58,8 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.cancel(list(self._tasks))
+        with suppress(OSError, CancelledError):  # where the scheduler is gone already
+            self._client.cancel(list(self._tasks))
         self._client.close()
 
     @property
@@ -62,15 +67,17 @@ class Cluster:
         return not self._local or self._number() > 1
 
     def _number(self) -> int:
-        return len(self._client.nthreads())
+        with _answering():
+            return len(self._client.nthreads())
 
     def room(self) -> int:
         return max(self._number() - len(self._tasks), 0)
 
     def give(self, task: Task) -> None:
         sent = _pickled(task)
-        future = self._client.submit(compute, sent, key=f"gscale-{task.sweep}-{task.cell.id}", pure=False)
-        self._tasks[future] = task
+        with _answering():
+            key = f"gscale-{task.sweep}-{task.cell.id}"
+            self._tasks[self._client.submit(compute, sent, key=key, pure=False)] = task
 
     def back(self) -> Iterator[tuple[Task, Measured]]:
         for future in self._finished():
@@ -98,14 +105,36 @@ def _pickled(task: Task) -> bytes:
 
 
 def _result(future: Any) -> Measured:
-    if future.status != "finished":
-        error = future.exception() if future.status == "error" else None
-        reason = " ".join(str(error or "the scheduler has dropped it").split())
-        return Measured(0.0, error=f"{type(error).__name__ if error else future.status}: {reason}")
-    found = future.result()
+    with _answering():
+        if future.status == "error":
+            error = future.exception()
+            return Measured(0.0, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        found = future.result()
     if isinstance(found, InputError):
         raise found
     return found
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """A scheduler that is gone, or drops what it was given, is no failure of a cell."""
+    try:
+        yield
+    except (OSError, CancelledError) as error:
+        reason = type(error).__name__
+        raise InputError(
+            f"the scheduler has gone ({reason}): with another, the same command goes on from what is finished"
+        ) from None
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that start here inherit that Ctrl-C is not for them: the run ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def compute(sent: bytes) -> Measured | InputError:
