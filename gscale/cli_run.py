@@ -52,7 +52,7 @@ def run(
     own = None if data is None else own_data(data, columns, encode)
     todo = [_plan(name, profile, parse_dims(dims), seeds, own) for name in sweeps]
     files = [name for name in sweeps if name.endswith(".py")]
-    with _crew(jobs, cell_timeout, files) if dask is None else _cluster(dask, jobs, cell_timeout) as crew:
+    with _crew(jobs, cell_timeout, dask, files) as crew:
         done = execute(todo, out, crew)
     console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
@@ -117,12 +117,16 @@ def _plan(
     return sweep, sweep.cells(profile, dims, n_seeds)
 
 
-def _crew(jobs: int, timeout: float | None, files: list[str]) -> AbstractContextManager[Crew | None]:
+def _crew(
+    jobs: int, timeout: float | None, dask: str | None, files: list[str]
+) -> AbstractContextManager[Crew | None]:
     """Worker processes, where cells run side by side or may be ended; None for this process."""
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: at least 1 process is needed")
     if timeout is not None and not timeout > 0:
         raise InputError(f"--cell-timeout {timeout:g}: seconds are above 0")
+    if dask is not None:
+        return _cluster(dask, jobs, timeout)
     return nullcontext() if jobs == 1 and timeout is None else Pool(jobs, files, timeout)
 
 

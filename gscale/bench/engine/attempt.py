@@ -26,8 +26,7 @@ class Task:
     folder: Path
     side_by_side: bool = False
 
-    @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         return store.cell_path(self.folder, self.cell.id).exists()
 
 
@@ -67,14 +66,14 @@ def attempt(task: Task, tick: Tick, interrupted: Callable[[], bool]) -> Outcome:
     InputError
         If the cell's data cannot be used, or the folder cannot be written.
     """
-    if task.done:
+    if task.is_done():
         return Outcome("there")
     with claim(task.folder, task.cell.id) as mine:
         if not mine:
             return Outcome("held")
-        return (
-            Outcome("there") if task.done else keep(task, measure(task.sweep, task.cell, tick, interrupted))
-        )
+        if not task.is_done():  # it may have come just before the claim
+            return keep(task, measure(task.sweep, task.cell, tick, interrupted))
+        return Outcome("there")
 
 
 def measure(

@@ -85,14 +85,11 @@ class Cluster:
             yield task, _result(future)
 
     def _finished(self) -> list[Any]:
-        try:
-            return (
-                list(distributed.wait(list(self._tasks), _LOOK, "FIRST_COMPLETED").done)
-                if self._tasks
-                else []
-            )
-        except distributed.TimeoutError:
+        if not self._tasks:
             return []
+        with _answering(), suppress(TimeoutError):
+            return list(distributed.wait(list(self._tasks), _LOOK, "FIRST_COMPLETED").done)
+        return []
 
 
 def _pickled(task: Task) -> bytes:

@@ -80,14 +80,17 @@ def _hand_out(
 ) -> None:
     """Give the crew as much as it takes; what other runs have goes to the end of the queue."""
     for _ in range(len(waiting)):
-        if not crew.room():
-            return
         task = waiting.popleft()
+        if task.is_done():
+            end(task, Outcome("there"))
+            continue
+        if not crew.room():
+            waiting.appendleft(task)
+            return
         with ExitStack() as stack:
-            mine = task.done or stack.enter_context(claim(task.folder, task.cell.id))
-            if not mine:
+            if not stack.enter_context(claim(task.folder, task.cell.id)):
                 waiting.append(task)
-            elif task.done:  # looked at again: it may have come just before the claim
+            elif task.is_done():  # it came just before the claim
                 end(task, Outcome("there"))
             else:
                 begin(task)
