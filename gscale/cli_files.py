@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,11 +14,11 @@ _FOLDER = "A results folder, such as results, results/patches or s3://bucket/res
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(help=_FOLDER, parser=place, metavar="FOLDER")],
+    folder: Annotated[str, typer.Argument(help=_FOLDER)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which cells are done, which failed and why, which are missing, and how long it takes."""
-    found = progress.statuses(folder)
+    found = progress.statuses(place(folder))
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
         return
@@ -28,13 +27,8 @@ def status(
 
 
 def merge(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(help="Results folders, such as results-a results-b.", parser=place, metavar="FOLDERS"),
-    ],
-    out: Annotated[
-        Path, typer.Option(help="The folder to put them together in.", parser=place, metavar="FOLDER")
-    ],
+    folders: Annotated[list[str], typer.Argument(help="Results folders, such as results-a results-b.")],
+    out: Annotated[str, typer.Option(help="The folder to put them together in.")],
 ) -> None:
     """Put results folders together; the same cell with different numbers is an error that names it."""
-    print(f"{store.merge(folders, out)} cells in {out}")
+    print(f"{store.merge([place(folder) for folder in folders], place(out))} cells in {out}")

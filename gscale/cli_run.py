@@ -39,9 +39,7 @@ def run(
     columns: OwnColumns = None,
     encode: OwnEncoding = False,
     profile: Annotated[Profile, typer.Option(help="How large.")] = "quick",
-    out: Annotated[
-        Path, typer.Option(help="Results folder, or s3://bucket/folder.", parser=place, metavar="FOLDER")
-    ] = Path("results"),
+    out: Annotated[str, typer.Option(help="Results folder, or s3://bucket/folder.")] = "results",
     jobs: Annotated[int, typer.Option(help="Cells side by side, each in a process of its own.")] = 1,
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds after which a cell has failed.")] = None,
     dask: Annotated[
@@ -53,7 +51,7 @@ def run(
     todo = [_plan(name, profile, parse_dims(dims), seeds, own) for name in sweeps]
     files = [name for name in sweeps if name.endswith(".py")]
     with _crew(jobs, cell_timeout, dask, files) as crew:
-        done = execute(todo, out, crew)
+        done = execute(todo, place(out), crew)
     console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if done.failed:
         raise typer.Exit(1)

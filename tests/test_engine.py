@@ -309,6 +309,13 @@ def test_ten_thousand_cells_cost_little_each(tmp_path, monkeypatch):
     assert figures["overhead of a cell, ms"] < 20
 
 
+def test_a_store_without_its_package_is_one_line(gscale):
+    code, _, err = gscale("run", MINE, "--out", "nowhere://bucket/results")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "nowhere://bucket/results: " in err
+    assert "install gscale[s3]" in err
+
+
 @pytest.mark.long
 def test_kills_at_random_moments_change_nothing(tmp_path):
     assert "40 cells equal" in load(HERE / "kills.py").main(2, 1, tmp_path)

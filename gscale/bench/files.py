@@ -18,7 +18,7 @@ def place(folder: str | Path) -> Path:
     Raises
     ------
     InputError
-        If what the store needs is not installed.
+        If what the store needs is not installed, or the store does not answer.
     """
     name = str(folder)
     if "://" not in name:
@@ -26,9 +26,27 @@ def place(folder: str | Path) -> Path:
     try:
         from upath import UPath
 
-        return cast(Path, UPath(name, use_listings_cache=False))  # others write there meanwhile
+        remote = UPath(name, use_listings_cache=False)  # others write there meanwhile
+        remote.exists()
     except (ImportError, ValueError) as error:
-        raise InputError(f"{name}: {error}; for s3:// install gscale[s3]") from None
+        raise InputError(f"{name}: {_one_line(error)}; for s3:// install gscale[s3]") from None
+    except Exception as error:  # each store has errors of its own
+        raise InputError(f"{name} cannot be reached: {_one_line(error)}") from None
+    return cast(Path, remote)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def make(folder: Path) -> None:
+    """Make a folder, in an object store its bucket, where it is not there yet."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise
+    except Exception as error:  # each store has errors of its own
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def is_remote(path: Path) -> bool:

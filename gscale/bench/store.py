@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gscale.bench.claims import claim, clean
-from gscale.bench.files import is_remote, writing
+from gscale.bench.files import is_remote, make, writing
 from gscale.bench.files import write_whole as write_whole
 from gscale.bench.gathered import gather_many, read_together
 from gscale.errors import InputError
@@ -103,7 +103,7 @@ def prepare(folder: Path) -> None:
     """
     probe = folder / f".probe.{os.getpid()}.tmp"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make(folder)
         write_whole(probe, b"") if is_remote(folder) else probe.touch()
         probe.unlink(missing_ok=True)  # another run may have cleaned up
     except OSError as error:
