@@ -31,15 +31,16 @@ def test_classify_then_generate(gscale, small, tmp_path):
     kept = (tmp_path / "c" / "predictions.csv").read_bytes()
     assert gscale("classify", *small, "--out", "c")[0] == 0
     assert (tmp_path / "c" / "predictions.csv").read_bytes() == kept
-    assert {"curves.png", "uncertain.png"} <= {path.name for path in (tmp_path / "c").iterdir()}
+    names = ["classifier.safetensors", "curves.png", "predictions.csv", "uncertain.png"]
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == names
     more = ("--classifier", "c/classifier.safetensors", "--count", 3, "--out", "g")
     code, out, err = gscale("generate", *small, *more)
     assert code == 0, err
     with np.load(tmp_path / "g" / "images.npz") as file:
         assert file["y"].tolist() == ["0"] * 3 + ["1"] * 3
         assert file["x"].shape == (6, 28, 28)
-    names = {path.name for path in (tmp_path / "g").iterdir()}
-    assert {"images.png", "traversals.png", "curves.png", "generator.safetensors"} <= names
+    names = ["curves.png", "generator.safetensors", "images.npz", "images.png", "traversals.png"]
+    assert sorted(path.name for path in (tmp_path / "g").iterdir()) == names
 
 
 def test_a_class_that_is_never_predicted_is_refused(gscale, small, tmp_path):
@@ -48,7 +49,36 @@ def test_a_class_that_is_never_predicted_is_refused(gscale, small, tmp_path):
     code, _, err = gscale("generate", *small, "--out", "g")
     assert code == 2
     assert err.splitlines()[-1].startswith("gscale: no image of the test file is labelled 1: ")
-    assert not (tmp_path / "g" / "images.npz").exists()
+    assert not (tmp_path / "g").exists()  # nor the checkpoints of the classifier
+
+
+@pytest.mark.parametrize(
+    ("name", "spoiled", "message"),
+    [
+        ("x_test.csv", lambda t: t.iloc[:, :-2], "x_test.csv has 783 columns: 785 are due"),
+        ("x_test.csv", lambda t: t.replace({"p300": 0}, -1), "x_test.csv: pixels go from -1 to 255"),
+        ("x_test.csv", lambda t: t.assign(id=LABELS), "the first column holds labels such as 0"),
+        ("xy_train.csv", lambda t: t.iloc[:, :-3], "xy_train.csv has 782 columns: 785 are due"),
+        ("xy_train.csv", lambda t: t.iloc[:3], "3 images of 2 classes: 2 of each are needed"),
+        ("xy_train.csv", lambda t: t.assign(label=1), "all labels are 1: 2 classes or more"),
+    ],
+)
+@pytest.mark.parametrize("command", ["classify", "generate"])
+def test_what_is_wrong_in_a_file_is_one_line(gscale, small, tmp_path, command, name, spoiled, message):
+    spoiled(pd.read_csv(tmp_path / name)).to_csv(tmp_path / name, index=False)
+    code, out, err = gscale(command, *small, "--out", "o")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert not (tmp_path / "o").exists()
+
+
+def test_what_others_kept_is_left_alone(gscale, small, tmp_path):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "tuning.ckpt").write_text('{"checkpoint": 1, "setting": "mine"}')
+    code, _, err = gscale("classify", *small, "--out", "c")
+    assert code == 2
+    assert "is the checkpoint of another training" in err
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["tuning.ckpt"]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +91,7 @@ def test_a_class_that_is_never_predicted_is_refused(gscale, small, tmp_path):
         (("classify", "--epochs", 0), "0 epochs in batches of 32"),
         (("generate", "--model", "gan"), "--model gan: choose default, reference"),
         (("generate", "--count", 0), "--count 0: at least 1 image"),
+        (("classify", "--folds", 1, "--data", "digits"), "1 folds: choose 2 to"),
         (("images", "nowhere"), "nowhere has no table"),
     ],
 )
@@ -74,7 +105,7 @@ def test_wrong_arguments(gscale, tmp_path, arguments, message):
 def test_folds_are_told(gscale, small):
     code, out, err = gscale("classify", *small, "--folds", 2, "--out", "c")
     assert code == 0, err
-    assert "2-fold cross-validation: accuracy 1.0000 ± 0.0000" in out
+    assert "2-fold cross-validation: accuracy 1.0000, standard error 0.0000" in out
 
 
 def test_an_interval_by_hand(tmp_path):

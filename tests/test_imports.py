@@ -218,8 +218,9 @@ ALLOWED = {
     "images.compare_generators": {
         f"gscale.images.{name}" for name in ("classifier", "compare", "cvae", "flows", "judge", "sets")
     },
+    "cli_training": FOUNDATION | {f"gscale.{name}" for name in ("checkpoint", "progress")},
     "cli_images": FOUNDATION
-    | {f"gscale.{name}" for name in ("checkpoint", "progress", "saved")}
+    | {f"gscale.{name}" for name in ("checkpoint", "cli_training", "saved")}
     | {
         f"gscale.images.{name}"
         for name in (

@@ -232,8 +232,7 @@ class Generator(eqx.Module):
 
     def sample(self, key: Array, labels: np.ndarray, block: int = 500) -> np.ndarray:
         """New images (N, 28, 28) from 0 to 1, of given classes (N,)."""
-        z_key, _ = jax.random.split(key)
-        z = np.asarray(jax.random.normal(z_key, (len(labels), self.model.latent)))
+        z = np.asarray(jax.random.normal(key, (len(labels), self.model.latent)))
         parts = np.split(np.arange(len(labels)), range(block, len(labels), block))
         return np.concatenate(
             [np.asarray(_shown(self, jnp.asarray(z[part]), jnp.asarray(labels[part]))) for part in parts]
