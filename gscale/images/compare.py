@@ -64,9 +64,9 @@ def compare(
     return table
 
 
-def appended(path: Path, table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
-    """A table with one more row, written whole."""
-    found = pd.DataFrame([row])
+def appended(path: Path, table: pd.DataFrame, *rows: dict[str, Any]) -> pd.DataFrame:
+    """A table with more rows, written whole."""
+    found = pd.DataFrame(rows)
     table = pd.concat([table, found], ignore_index=True) if len(table) else found
     content = io.BytesIO()
     table.to_parquet(content, index=False)

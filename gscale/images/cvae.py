@@ -133,12 +133,23 @@ class Aggregated:
     """Latents of new images come from a normal distribution with the moments of those of a class's images.
 
     A small weight of the divergence makes images sharp and lets encoded images leave N(0, I): new ones are
-    drawn from where they are.
+    drawn from where they are, or from somewhat more, as a decoder shows the mean of what a latent may be.
+
+    Parameters
+    ----------
+    spread : float
+        Standard deviations of new latents over those of encoded images, positive.
 
     References
     ----------
     Dai and Wipf, Diagnosing and enhancing VAE models, ICLR 2019, with a second VAE in place of moments.
     """
+
+    spread: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.spread > 0:
+            raise InputError(f"spread {self.spread}: it is above 0")
 
     def fit(
         self, means: np.ndarray, spread: np.ndarray, weights: np.ndarray
@@ -150,7 +161,8 @@ class Aggregated:
         covariance = (away * share[:, None]).T @ away + np.diag(share @ spread)
         size = np.trace(covariance) / len(covariance)
         covariance = (1 - _SHRINK) * covariance + _SHRINK * size * np.eye(len(covariance))
-        return centre.astype(np.float32), np.linalg.cholesky(covariance).astype(np.float32)
+        factor = self.spread * np.linalg.cholesky(covariance)
+        return centre.astype(np.float32), factor.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -216,8 +228,8 @@ DEFAULT = GeneratorRecipe(
     latent=24,
     divergence=0.3,
     augmentation=Augmentation(rotation=5, zoom=0.05, shift=0.5),
-    training=Training(epochs=30, batch=32, learning_rate=2e-3, rate=OneCycle(), averaging=0.999),
-    prior=Aggregated(),
+    training=Training(epochs=20, batch=32, learning_rate=2e-3, rate=OneCycle(), averaging=0.999),
+    prior=Aggregated(spread=1.2),
     trust=4.0,
     accepted=True,
 )
