@@ -1,11 +1,13 @@
 """gscale classify and gscale generate: what they write, and what they refuse."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from test_images_models import IMAGES, LABELS, SMALL, SMALL_CVAE
 
-from gscale.images import classifier, cvae, tables
+from gscale.images import classifier, compare, compare_generators, cvae, tables
 
 
 @pytest.fixture
@@ -110,9 +112,73 @@ def test_folds_are_told(gscale, small):
 
 def test_an_interval_by_hand(tmp_path):
     rows = [
-        {"recipe": "a", "seed": i, "dataset": "x", "accuracy": i / 2, "calibration_error": 0, "cpu": 1}
+        {
+            "recipe": name,
+            "seed": i,
+            "dataset": "x",
+            "accuracy": i / 2 + more,
+            "calibration_error": 0,
+            "cpu": 1,
+        }
+        for name, more in (("a", 0), ("b", 0.25))
         for i in (0, 1)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "recipes.parquet")
     text = "\n".join(tables.lines(tmp_path))
     assert "0.2500 ± 3.1766" in text  # 12.706 by a standard error of 0.25
+    assert "+0.2500 ± 0.0000" in text  # the same on each seed
+
+
+class Sees:
+    """A classifier that is always sure of the same class, with an image's first pixels as features."""
+
+    def probabilities(self, images):
+        return np.eye(6)[np.zeros(len(images), int)]
+
+    def features(self, images):
+        return images.reshape(len(images), -1)[:, 300:303]
+
+
+def test_recipes_beside_each_other(gscale, monkeypatch, tmp_path):
+    trained = []
+
+    def fit(*given):
+        trained.append(given[3:])
+        return SimpleNamespace(classifier=Sees())
+
+    monkeypatch.setattr(compare, "fit_classifier", fit)
+    monkeypatch.setattr(compare, "ABLATION", {"other": SMALL})
+    code, out, err = gscale("classify", "--compare", 2, "--out", "c")
+    assert code == 0, err
+    assert (
+        trained
+        == [(compare.RECIPES[name], 0.2) for name in ("default", "reference")] * 2 + [(SMALL, 0.0)] * 2
+    )
+    zeros = (compare.split(compare.named("digits", 6), 500, 0).test.labels == 0).mean()
+    table = pd.read_parquet(tmp_path / "c" / "recipes.parquet")
+    assert table["accuracy"][0] == pytest.approx(zeros)
+    assert gscale("classify", "--compare", 2, "--out", "c")[:2] == (0, out)
+    assert len(trained) == 6  # what is there is kept
+
+
+def test_generators_beside_each_other(gscale, monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(6), 20)
+    images = rng.uniform(size=(2, 120, 28, 28))
+    given = compare_generators.Setting(images[0], labels, np.ones(120), Sees(), Sees(), images[1], labels)
+
+    def make(*_):
+        yield compare_generators.Made(given.real, 1.5)
+        yield compare_generators.Made(given.images, but=", again")
+
+    monkeypatch.setattr(compare_generators, "setting", lambda *_: given)
+    monkeypatch.setattr(compare_generators, "GENERATORS", {"real": make})
+    code, out, err = gscale("generate", "--compare", 2, "--out", "g")
+    assert code == 0, err
+    table = pd.read_parquet(tmp_path / "g" / "generators.parquet")
+    assert table["generator"].tolist() == ["real", "real, again"] * 2
+    assert table["label_accuracy"].tolist() == pytest.approx([1 / 6] * 4)
+    assert table["nearest"].tolist() == pytest.approx([1, 0] * 2, abs=1e-6)
+    assert "1.500 ± 0.000" in out
+    assert {"images_real.png", "generators.png"} <= {path.name for path in (tmp_path / "g").iterdir()}
+    assert gscale("generate", "--compare", 2, "--out", "g")[:2] == (0, out)

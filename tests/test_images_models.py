@@ -41,9 +41,9 @@ class Killed(Checkpoint):
 
 def test_a_mirror_is_exact_and_a_shift_takes_zeros_in():
     image = jax.random.uniform(jax.random.key(0), (28, 28))
-    flipped = Augmentation(flip=1.0)(jax.random.key(1), image[None])[0]
+    flipped = jax.jit(Augmentation(flip=1.0))(jax.random.key(1), image[None])[0]
     np.testing.assert_allclose(flipped, image[:, ::-1], atol=1e-4)  # places are off by float32's 28 ε
-    shifted = Augmentation(shift=3.0)(jax.random.key(1), jnp.ones((8, 28, 28)))
+    shifted = jax.jit(Augmentation(shift=3.0))(jax.random.key(1), jnp.ones((8, 28, 28)))
     inside = shifted[:, 4:-4, 4:-4]
     np.testing.assert_allclose(inside, 1.0, atol=1e-5)
     assert float(shifted.min()) < 0.5  # zeros come in from outside
@@ -130,6 +130,17 @@ def test_latents_are_drawn_from_the_weighted_moments():
     expected = np.cov(means[:25].T, bias=True) + 0.25 * np.eye(2)
     # what a fiftieth of shrinking moves, at most
     np.testing.assert_allclose(factor @ factor.T, expected, atol=0.02 * np.trace(expected))
+
+
+def test_latents_spread_as_they_are_told_to():
+    rng = np.random.default_rng(0)
+    given = rng.normal(size=(50, 2)), np.full((50, 2), 0.25), np.ones(50)
+    centre, factor = cvae.Aggregated().fit(*given)
+    wide_centre, wide = cvae.Aggregated(spread=1.5).fit(*given)
+    np.testing.assert_array_equal(wide_centre, centre)
+    np.testing.assert_allclose(wide, 1.5 * factor, rtol=1e-6)
+    with pytest.raises(InputError, match="spread 0: it is above 0"):
+        cvae.Aggregated(spread=0)
 
 
 def test_frechet_distance_by_the_matrix_root():

@@ -354,14 +354,18 @@ def _placed(
 ) -> tuple[Array, Array]:
     """Where the latents of each class are: centres (K, Z) and factors (K, Z, Z)."""
     blocks = np.split(np.arange(len(labels)), range(500, len(labels), 500))
-    encode = eqx.filter_jit(lambda model, x, y: model.encode(x, y))
-    found = [encode(model, *_rows(images[i], labels[i], weights[i])[:2]) for i in blocks]
+    found = [_encoded(model, *_rows(images[i], labels[i], weights[i])[:2]) for i in blocks]
     means, spread = (np.concatenate([np.asarray(part[k]) for part in found]) for k in (0, 1))
     fits = [
         prior.fit(means[of], np.exp(spread[of]), weights[of])
         for of in (labels == k for k in range(model.n_classes))
     ]
     return jnp.stack([fit[0] for fit in fits]), jnp.stack([fit[1] for fit in fits])
+
+
+@eqx.filter_jit
+def _encoded(model: CVAE, images: Array, labels: Array) -> tuple[Array, Array]:
+    return model.encode(images, labels)
 
 
 def made_by(
