@@ -222,7 +222,7 @@ def _terms(model: CVAE, key: Array, images: Array, labels: Array) -> tuple[Array
     return reconstruction, divergence
 
 
-REFERENCE = GeneratorRecipe(augmentation=Augmentation(rotation=10, zoom=0.1))
+REFERENCE = GeneratorRecipe(augmentation=Augmentation(rotation=5, zoom=0.05), training=Training(epochs=150))
 DEFAULT = GeneratorRecipe(
     networks=ConvolutionalNets(),
     latent=24,
