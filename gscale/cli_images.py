@@ -208,9 +208,9 @@ def _write_classified(given: _Given, fitted: Any, likely: np.ndarray, table: str
     figures.write_sheet(out / "uncertain.png", given.test.images[least], 10)
     loss, accuracy = fitted.tuning.held_out[-1]
     print(f"validation: accuracy {accuracy:.4f}, cross-entropy {loss:.4f} nats")
+    found, true = (fitted.predicted, fitted.true) if given.truth is None else (predicted, given.truth)
+    figures.write_confusion(out / "confusion.png", measures.confusion(found, true, len(classes)), classes)
     if given.truth is not None:
-        counts = measures.confusion(predicted, given.truth, len(classes))
-        figures.write_confusion(out / "confusion.png", counts, classes)
         error = measures.calibration_error(likely, given.truth)
         print(f"test: accuracy {(predicted == given.truth).mean():.4f}, calibration error {error:.4f}")
     absent = [name for k, name in enumerate(classes) if not (predicted == k).any()]

@@ -33,7 +33,7 @@ def test_classify_then_generate(gscale, small, tmp_path):
     kept = (tmp_path / "c" / "predictions.csv").read_bytes()
     assert gscale("classify", *small, "--out", "c")[0] == 0
     assert (tmp_path / "c" / "predictions.csv").read_bytes() == kept
-    names = ["classifier.safetensors", "curves.png", "predictions.csv", "uncertain.png"]
+    names = ["classifier.safetensors", "confusion.png", "curves.png", "predictions.csv", "uncertain.png"]
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == names
     more = ("--classifier", "c/classifier.safetensors", "--count", 3, "--out", "g")
     code, out, err = gscale("generate", *small, *more)

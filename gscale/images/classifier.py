@@ -96,11 +96,16 @@ class Classifier(eqx.Module):
 
 
 class Fitted(NamedTuple):
-    """A classifier of all images, and the training on some that its temperature was found by."""
+    """A classifier of all images, and the training on some that its temperature was found by.
+
+    ``predicted`` and ``true`` (M,) are the classes of the others, which that training was validated by.
+    """
 
     classifier: Classifier
-    tuning: Trained | None
     training: Trained
+    tuning: Trained | None
+    predicted: np.ndarray
+    true: np.ndarray
 
 
 def fit_classifier(
@@ -131,19 +136,22 @@ def fit_classifier(
         Told which of the two goes on, and how far it is.
     """
     tuning_key, split_key, key = jax.random.split(key, 3)
-    tuning, temperature = None, 1.0
+    tuning, temperature, predicted = None, 1.0, np.array([], int)
+    held = np.zeros(len(labels), bool)
     if validation:
         held = validation_rows(split_key, labels, validation)
         rest, others = (images[~held], labels[~held]), (images[held], labels[held])
         tuning = _trained(
             tuning_key, rest, others, recipe, keep("tuning"), lambda told: report("tuning", told)
         )
-        temperature = best_temperature(_likely(tuning.model, images[held], recipe.views), labels[held])
+        likely = _likely(tuning.model, images[held], recipe.views)
+        temperature, predicted = best_temperature(likely, labels[held]), likely.argmax(1)
     none = (images[:0], labels[:0])
     training = _trained(
         key, (images, labels), none, recipe, keep("training"), lambda told: report("training", told)
     )
-    return Fitted(Classifier(training.model, temperature, recipe.views), tuning, training)
+    found = Classifier(training.model, temperature, recipe.views)
+    return Fitted(found, training, tuning, predicted, labels[held])
 
 
 def cross_validated(
