@@ -1,12 +1,14 @@
 """gscale classify and gscale generate: what they write, and what they refuse."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from test_images_models import IMAGES, LABELS, SMALL, SMALL_CVAE
+from test_images_models import IMAGES, LABELS, SMALL, SMALL_CVAE, Killed
 
+from gscale import cli_training
 from gscale.images import classifier, compare, compare_generators, cvae, tables
 
 
@@ -23,16 +25,27 @@ def small(monkeypatch, tmp_path):
     return ("--train", "xy_train.csv", "--test", "x_test.csv")
 
 
-def test_classify_then_generate(gscale, small, tmp_path):
+def killed_and_again(gscale, monkeypatch, *arguments):
+    """Exit code and first output of a command that was killed and given again, and what was kept between."""
+    with monkeypatch.context() as patched:
+        patched.setattr(cli_training, "Checkpoint", Killed)
+        assert gscale(*arguments)[0]
+    out = Path(arguments[-1])
+    kept = [path.name for path in out.iterdir()]
+    code = gscale(*arguments)[0]
+    path, *_ = [*out.glob("predictions.csv"), *out.glob("images.npz")]
+    return code, path.read_bytes(), kept
+
+
+def test_classify_then_generate(gscale, small, monkeypatch, tmp_path):
     code, out, err = gscale("classify", *small, "--out", "c")
     assert code == 0, err
     assert "xy_train.csv: 40 images of 2 classes, pixels 0–255; x_test.csv: 40, pixels 0–255" in out
     found = pd.read_csv(tmp_path / "c" / "predictions.csv")
     assert (found["label"] == LABELS).all()
     np.testing.assert_allclose(found["confidence"], found[["p_0", "p_1"]].max(axis=1))
-    kept = (tmp_path / "c" / "predictions.csv").read_bytes()
-    assert gscale("classify", *small, "--out", "c")[0] == 0
-    assert (tmp_path / "c" / "predictions.csv").read_bytes() == kept
+    again = killed_and_again(gscale, monkeypatch, "classify", *small, "--out", "again")
+    assert again == (0, (tmp_path / "c" / "predictions.csv").read_bytes(), ["tuning.ckpt"])
     names = ["classifier.safetensors", "confusion.png", "curves.png", "predictions.csv", "uncertain.png"]
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == names
     more = ("--classifier", "c/classifier.safetensors", "--count", 3, "--out", "g")
@@ -41,6 +54,8 @@ def test_classify_then_generate(gscale, small, tmp_path):
     with np.load(tmp_path / "g" / "images.npz") as file:
         assert file["y"].tolist() == ["0"] * 3 + ["1"] * 3
         assert file["x"].shape == (6, 28, 28)
+    again = killed_and_again(gscale, monkeypatch, "generate", *small, *more[:-1], "again_g")
+    assert again == (0, (tmp_path / "g" / "images.npz").read_bytes(), ["generator.ckpt"])
     names = ["curves.png", "generator.safetensors", "images.npz", "images.png", "traversals.png"]
     assert sorted(path.name for path in (tmp_path / "g").iterdir()) == names
 
