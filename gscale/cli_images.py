@@ -73,6 +73,7 @@ def classify(
 ) -> None:
     """Classify 28×28 grey images after few labelled ones; a killed training goes on where it was."""
     if compare:
+        _refuse_files(train, test)
         _compare(data, compare, out)
         return
     if table not in ("csv", "parquet"):
@@ -107,6 +108,7 @@ def generate(
 ) -> None:
     """Make new images of each class from labelled ones and others whose labels are predicted."""
     if compare:
+        _refuse_files(train, test)
         _compare_generators(data, compare, out)
         return
     if table not in ("csv", "npz"):
@@ -132,6 +134,11 @@ def show(
 
     for line in tables.lines(folder):
         print(line)
+
+
+def _refuse_files(train: Path | None, test: Path | None) -> None:
+    if train or test:
+        raise InputError("--compare measures on images whose labels are known: give --data, not files")
 
 
 def _given(

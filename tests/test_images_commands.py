@@ -102,6 +102,7 @@ def test_what_others_kept_is_left_alone(gscale, small, tmp_path):
     ("arguments", "message"),
     [
         (("classify", "--train", "a.csv"), "--train and --test go together"),
+        (("classify", "--train", "a.csv", "--compare", 2), "--compare measures on images whose labels are"),
         (("classify", "--recipe", "best"), "--recipe best: default or reference"),
         (("classify", "--table", "xls"), "--table xls: csv or parquet"),
         (("classify", "--data", "digits", "--classes", 11), "11 classes of digits: choose 2 to 10"),
@@ -174,6 +175,9 @@ def test_recipes_beside_each_other(gscale, monkeypatch, tmp_path):
     assert table["accuracy"][0] == pytest.approx(zeros)
     assert gscale("classify", "--compare", 2, "--out", "c")[:2] == (0, out)
     assert len(trained) == 6  # what is there is kept
+    code, _, err = gscale("classify", "--compare", 2, "--data", "mnist-test", "--out", "c")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "recipes.parquet is of digits, not of mnist-test: choose another folder" in err
 
 
 def test_generators_beside_each_other(gscale, monkeypatch, tmp_path):

@@ -213,7 +213,8 @@ ALLOWED = {
     | {"gscale.images.reading"},
     "images.figures": {"gscale.saved"},
     "images.tables": FOUNDATION | {"gscale.saved"},
-    "images.compare": {"gscale.saved"}
+    "images.compare": FOUNDATION
+    | {"gscale.saved"}
     | {f"gscale.images.{name}" for name in ("augment", "classifier", "measures", "sets", "training")},
     "images.compare_generators": {
         f"gscale.images.{name}" for name in ("classifier", "compare", "cvae", "flows", "judge", "sets")

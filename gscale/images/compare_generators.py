@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from gscale.images import classifier, cvae, flows
-from gscale.images.compare import appended
+from gscale.images.compare import appended, kept, there
 from gscale.images.judge import judged
 from gscale.images.sets import named, split
 
@@ -101,9 +101,9 @@ def compare(
     keep: Callable[[str, np.ndarray], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """Judge 500 new images a class of each generator, by seed; what is there is kept."""
-    table = pd.read_parquet(path) if path.exists() else pd.DataFrame({"generator": [], "seed": []})
+    table = kept(path, "generator", dataset)
     for seed in range(seeds):
-        due = [name for name in generators if not _there(table, name, seed)]
+        due = [name for name in generators if not there(table, "generator", name, seed)]
         if not due:
             continue
         given = setting(dataset, seed)
@@ -121,10 +121,6 @@ def compare(
             ]
             table = appended(path, table, *(row | common for row in rows))
     return table
-
-
-def _there(table: pd.DataFrame, name: str, seed: int) -> bool:
-    return bool(((table["generator"] == name) & (table["seed"] == seed)).any())
 
 
 def _measured(given: Setting, images: np.ndarray) -> dict[str, float]:
