@@ -15,14 +15,18 @@ app = typer.Typer(no_args_is_help=True, help="What a layer costs beside floors o
 def run(
     profile: Annotated[Profile, typer.Option(help="How large.")] = "quick",
     out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
+    peers: Annotated[bool, typer.Option("--peers", help="Time layers of flowjax too.")] = False,
 ) -> None:
     """Time a layer's fit, forward map, inverse and sampling, compiling and memory; needs an idle machine."""
     from gscale.bench import catalog
     from gscale.bench.speed import tables
+    from gscale.bench.speed.peers import check_there
     from gscale.bench.speed.run import measure
 
+    if peers:
+        check_there()
     path = out / "_speed" / "speed.parquet"
-    table = measure(catalog.speed_cases(profile), path, lambda case: print(case, file=sys.stderr))
+    table = measure(catalog.speed_cases(profile), path, lambda case: print(case, file=sys.stderr), peers)
     for line in tables.lines(table):
         print(line)
     print(f"{path}, {tables.draw(table, out / 'figures' / 'speed.png')}")

@@ -93,7 +93,10 @@ ALLOWED = {
     "estimators.columns": FOUNDATION,
     "estimators.encoder": FOUNDATION | ESTIMATORS | {"gscale.data.rows"},
     "estimators.flows": FOUNDATION
-    | {f"gscale.{name}" for name in ("blocks", "flow", "marginals", "stopping", "train")},
+    | {
+        f"gscale.{name}"
+        for name in ("blocks", "flow", "frames", "marginals", "rotations", "stopping", "train")
+    },
     "estimators.gaussianity": FOUNDATION | {"gscale.estimators.flows", "gscale.flow"},
     "estimators.density": FOUNDATION
     | ESTIMATORS
@@ -185,15 +188,17 @@ ALLOWED = {
     "bench.provenance": {"gscale"},
     "bench.speed": set(),
     "bench.speed.case": FOUNDATION,
-    "bench.speed.clock": {f"gscale.{name}" for name in ("bench.speed.case", "blocks", "flow", "marginals")}
+    "bench.speed.peers": FOUNDATION | {"gscale.rotations"},
+    "bench.speed.clock": {f"gscale.bench.speed.{name}" for name in ("case", "peers")}
+    | {f"gscale.{name}" for name in ("blocks", "flow", "marginals")}
     | {"gscale.rotations", "gscale.train"},
     "bench.speed.memory": {f"gscale.{name}" for name in ("blocks", "train")}
     | {f"gscale.bench.speed.{name}" for name in ("case", "clock")},
     "bench.speed.run": {f"gscale.bench.{name}" for name in ("provenance", "store")}
     | {f"gscale.bench.speed.{name}" for name in ("case", "clock", "memory")},
     "bench.speed.tables": FOUNDATION | {"gscale.bench.style"},
-    "cli_speed": {"gscale.bench.catalog", "gscale.bench.speed.run", "gscale.bench.speed.tables"}
-    | {"gscale.bench.sweep"},
+    "cli_speed": {f"gscale.bench.speed.{name}" for name in ("peers", "run", "tables")}
+    | {"gscale.bench.catalog", "gscale.bench.sweep"},
     "images": set(),
     "images.augment": FOUNDATION,
     "images.network": FOUNDATION,

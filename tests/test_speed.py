@@ -1,11 +1,12 @@
 """Timing: ratios are those of the numbers, and what is timed is timed in turn."""
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 from gscale.bench import catalog
-from gscale.bench.speed import clock, memory, tables
+from gscale.bench.speed import clock, memory, peers, tables
 from gscale.bench.speed.case import Case
 from gscale.errors import InputError
 
@@ -37,6 +38,29 @@ def test_lines_say_all_of_it():
     assert "D = 8: 2.00 for 10 layers" in text
     assert "copies 5.0 GB a second" in text
     assert "1.00 GB, a fit and densities 0.50 GB more" in text
+
+
+def test_peers_stand_beside_it():
+    both = pd.concat([table(), table().iloc[:1].assign(step="flowjax spline", median=8e-3)])
+    text = "\n".join(tables.lines(both))
+    assert "flowjax spline, 1,000 rows, D = 8: forward 8.0 ms a layer, 4.00 × matmul, 2.00 × ours" in text
+
+
+def test_peers_give_log_densities():
+    pytest.importorskip("flowjax", reason="the extra peers is not installed")
+    x = jnp.asarray(Case(100, 2).rows())
+    calls = peers.of_flowjax(x)
+    assert set(calls) == set(peers.PEERS)
+    for call, n_layers in calls.values():
+        assert n_layers == 1
+        assert np.isfinite(call()).all()
+
+
+def test_peers_that_are_absent_are_one_line(gscale, monkeypatch):
+    monkeypatch.setattr(peers, "find_spec", lambda _: None)
+    code, _, err = gscale("speed", "run", "--peers")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "pip install 'gscale[peers]'" in err
 
 
 def test_calls_take_turns():

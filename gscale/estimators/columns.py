@@ -20,7 +20,9 @@ _SAME = 1e-9  # of a column's range: values closer than this are one value
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 _LOG_2 = np.log(2)
 _MOST_PARTS = 10  # of the least gap between values that may make their grid
-_OFF_GRID = 0.02  # how far from a multiple of it a gap may be
+_OFF_GRID = 0.02  # how far from a whole number of steps a distance may be, in steps
+_REACH = 0.5 + 1e-3  # of a cell, in steps, and what rounding adds
+_MOST_VALUES = 4096  # kept of a column that is on no grid; so many lie close together
 _EDGE = 1e-9  # how far within its cell a category's place stays, as a share of the cell
 
 
@@ -39,6 +41,8 @@ class Number:
         c and s > 0.
     step : float
         w, at least 0; 0 for a continuous column.
+    values : tuple of float
+        Where tied values are not all a number of steps from the centre: those fitted to, in order.
 
     Examples
     --------
@@ -52,6 +56,7 @@ class Number:
     centre: float
     scale: float
     step: float = 0.0
+    values: tuple[float, ...] = ()
 
     @property
     def width(self) -> int:
@@ -69,9 +74,17 @@ class Number:
 
     def decode(self, y: np.ndarray) -> np.ndarray:
         values = self.scale * np.sinh(y[:, 0].astype(float))
+        if self.values:
+            return self._known(self.centre + values)
         if self.step:
             values = self.step * np.rint(values / self.step)
         return self.centre + values
+
+    def _known(self, values: np.ndarray) -> np.ndarray:
+        """The value fitted to in whose cell one lies; where there is none it stays as it is."""
+        known = np.asarray(self.values)
+        nearest = known[np.searchsorted((known[:-1] + known[1:]) / 2, values)]
+        return np.where(np.abs(nearest - values) <= _REACH * self.step, nearest, values)
 
 
 @dataclass(frozen=True)
@@ -159,7 +172,14 @@ def number(name: str, values: np.ndarray) -> Number:
     away = np.abs(values - centre)[values != centre]
     typical = float(np.median(away)) if away.size else 0.0
     step = _step(distinct, counts)
-    return Number(name, centre, max(_SQUASH * _MAD_TO_SIGMA * typical, step), step)
+    scale = max(_SQUASH * _MAD_TO_SIGMA * typical, step)
+    irregular = step > 0 and len(distinct) <= _MOST_VALUES and not _are_multiples(distinct - centre, step)
+    return Number(name, centre, scale, step, tuple(distinct.tolist()) if irregular else ())
+
+
+def _are_multiples(offsets: np.ndarray, step: float) -> bool:
+    steps = offsets / step
+    return bool(np.abs(steps - np.rint(steps)).max() < _OFF_GRID)
 
 
 def _step(distinct: np.ndarray, counts: np.ndarray) -> float:
@@ -177,11 +197,8 @@ def _step(distinct: np.ndarray, counts: np.ndarray) -> float:
 def _grid(gaps: np.ndarray) -> float:
     """The widest step of which all gaps between values are multiples; the least gap where there is none."""
     least = float(gaps.min())
-    for parts in range(1, _MOST_PARTS + 1):
-        steps = gaps / least * parts
-        if np.abs(steps - np.rint(steps)).max() < _OFF_GRID:
-            return least / parts
-    return least
+    widths = (least / parts for parts in range(1, _MOST_PARTS + 1))
+    return next((width for width in widths if _are_multiples(gaps, width)), least)
 
 
 def category(name: str, values: np.ndarray) -> Category:

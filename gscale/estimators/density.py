@@ -152,7 +152,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Rows (N, C) of images X (N, D); of objects where a column is one of text."""
         check_is_fitted(self)
-        z = np.asarray(X, np.float32)
+        z = np.asarray(X, float)
         if z.ndim != 2 or z.shape[1] != self.encoder_.dim or not np.isfinite(z).all():
             raise InputError(f"images of shape {z.shape}: finite ones (N, {self.encoder_.dim}) are needed")
         columns = self.encoder_.decode(flows.preimages(self.flow_, z))

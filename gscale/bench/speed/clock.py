@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gscale.bench.speed import peers
 from gscale.bench.speed.case import Case
 from gscale.blocks import in_blocks
 from gscale.flow import LayerSpec
@@ -23,11 +24,11 @@ Timed = dict[str, np.ndarray]  # seconds (R,) of each round, by step
 Call = Callable[[], Any]
 
 
-def steps(case: Case) -> Timed:
+def steps(case: Case, with_peers: bool = False) -> Timed:
     """Seconds of a layer's fit, forward map with log-determinant, inverse and sampling; and of the floors.
 
     Floors are NumPy's: the rows' product with a matrix (D, D), the sort of their columns, and a copy
-    of 64 MiB.
+    of 64 MiB. Peers' layers take their turns with them on request.
 
     Returns
     -------
@@ -44,6 +45,7 @@ def steps(case: Case) -> Timed:
         "sort": (lambda: np.sort(rows, axis=0), 1),
         "copy": (lambda: np.copyto(target, source), _COPIED),
         **_of_layers(jnp.asarray(rows)),
+        **(peers.of_flowjax(jnp.asarray(rows)) if with_peers else {}),
     }
     found = in_turn({name: call for name, (call, _) in calls.items()}, case.n_repeats)
     seconds = {name: found[name] / share for name, (_, share) in calls.items()}

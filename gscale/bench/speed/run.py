@@ -20,7 +20,7 @@ Row = dict[str, Any]
 Tell = Callable[[str], None]
 
 
-def measure(cases: Iterable[Case], path: Path, tell: Tell) -> pd.DataFrame:
+def measure(cases: Iterable[Case], path: Path, tell: Tell, with_peers: bool = False) -> pd.DataFrame:
     """Time all cases, write their table and return it; each row is one thing measured in one case.
 
     Parameters
@@ -30,6 +30,8 @@ def measure(cases: Iterable[Case], path: Path, tell: Tell) -> pd.DataFrame:
         Of the table, written whole at the end: its ratios are those of one run.
     tell : callable
         Is told each case before it begins.
+    with_peers : bool
+        Whether layers of other libraries are timed too; see `gscale.bench.speed.peers`.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def measure(cases: Iterable[Case], path: Path, tell: Tell) -> pd.DataFrame:
     rows: list[Row] = []
     for case in cases:
         tell(f"{case.n_samples:,} rows of {case.dim} dimensions")
-        rows += [{"n_samples": case.n_samples, "dim": case.dim, **row} for row in _rows(case)]
+        rows += [{"n_samples": case.n_samples, "dim": case.dim, **row} for row in _rows(case, with_peers)]
     table = pd.DataFrame(rows).assign(
         dtype="float32",
         processor=platform.processor() or platform.machine(),
@@ -54,8 +56,8 @@ def measure(cases: Iterable[Case], path: Path, tell: Tell) -> pd.DataFrame:
     return table
 
 
-def _rows(case: Case) -> Iterator[Row]:
-    for step, times in clock.steps(case).items():
+def _rows(case: Case, with_peers: bool) -> Iterator[Row]:
+    for step, times in clock.steps(case, with_peers).items():
         values, unit = (1 / times, "bytes/s") if step == "copy" else (times, "s")
         yield _row(step, values, unit)
     few = Case(min(case.n_samples, _ROWS_TO_COMPILE), case.dim)

@@ -56,6 +56,7 @@ def lines(table: pd.DataFrame) -> Iterator[str]:
     for (n, dim), row in found.iterrows():
         cells = "".join(f"{row[name]:>{len(name) + 3}.{2 if '/' in name else 1}f}" for name in found.columns)
         yield f"  {n:>10,}{dim:>6}{cells}"
+    yield from _of_peers(table, found)
     for dim, rows in table[table["step"] == "compile"].groupby("dim"):
         depths = rows.sort_values("n_layers")[["n_layers", "median"]].to_numpy()
         of_depths = ", ".join(f"{seconds:.2f} for {depth:,.0f} layers" for depth, seconds in depths)
@@ -66,6 +67,16 @@ def lines(table: pd.DataFrame) -> Iterator[str]:
     for (n, dim), row in peaks.iterrows():
         more, size = row["memory after"] - row["memory before"], row["memory rows"]
         yield f"memory of {n:,} rows, D = {dim}: {size:.2f} GB, a fit and densities {more:.2f} GB more"
+
+
+def _of_peers(table: pd.DataFrame, found: pd.DataFrame) -> Iterator[str]:
+    theirs = table[table["step"].str.startswith("flowjax")]
+    for (step, n, dim), rows in theirs.groupby(["step", "n_samples", "dim"], sort=False):
+        own, seconds = found.loc[(n, dim)], 1e3 * rows["median"].iloc[0]
+        yield (
+            f"{step}, {n:,} rows, D = {dim}: forward {seconds:.1f} ms a layer, "
+            f"{seconds / own['matmul']:.2f} × matmul, {seconds / own['forward']:.2f} × ours"
+        )
 
 
 def draw(table: pd.DataFrame, path: Path) -> Path:
