@@ -289,6 +289,8 @@ def _by_flows(spec: Any, job: _Job) -> np.ndarray:
     trusted = job.confidence > 0.5
     images, labels = job.images[trusted], job.labels[trusted]
     found = fit_flows(job.seed, images, labels, len(job.classes), spec)
+    content = [found.mean, found.axes, [spec.parts(density) for density in found.densities]]
+    save(job.out / "generator.safetensors", "flows", content, {"classes": job.classes})
     value = found.log_density(images, labels).mean()
     print(
         f"mean log-density of the images fitted to, {len(found.axes)} principal components: {value:.2f} nats"

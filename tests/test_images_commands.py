@@ -121,9 +121,9 @@ def test_wrong_arguments(gscale, tmp_path, arguments, message):
 
 
 def test_folds_are_told(gscale, small):
-    code, out, err = gscale("classify", *small, "--folds", 2, "--out", "c")
+    code, out, err = gscale("classify", *small, "--folds", 5, "--out", "c")
     assert code == 0, err
-    assert "2-fold cross-validation: accuracy 1.0000, standard error 0.0000" in out
+    assert "5-fold cross-validation: accuracy 1.0000, standard error 0.0000" in out
 
 
 def test_an_interval_by_hand(tmp_path):

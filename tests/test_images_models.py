@@ -10,11 +10,13 @@ from scipy.linalg import sqrtm
 
 from gscale.checkpoint import Checkpoint
 from gscale.errors import InputError
-from gscale.images import cvae, judge
+from gscale.images import cvae, flows, judge
 from gscale.images.augment import Augmentation
 from gscale.images.classifier import REFERENCE, Recipe, fit_classifier, validation_rows
 from gscale.images.network import ConvNetSpec, Convolution
 from gscale.images.training import OneCycle, Training
+from gscale.optimise import Adam
+from gscale.saved import load, save
 
 LABELS = np.tile([0, 1], 20)
 IMAGES = np.zeros((40, 28, 28), np.float32)  # a bar that stands, and one that lies
@@ -119,6 +121,24 @@ def test_a_killed_generator_makes_the_same_images(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         made(Killed(tmp_path / "generator"))
     np.testing.assert_array_equal(made(Checkpoint(tmp_path / "generator")), made(None))
+
+
+def test_flows_of_classes_have_a_density_and_are_kept(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [20, 30])
+    images = np.clip(rng.normal(0.5, 0.1, (50, 28, 28)) + 0.2 * labels[:, None, None], 0, 1)
+    spec = flows.ByCoupling(1, 4, Adam(n_steps=2, n_checks=1))
+    found = flows.fit_flows(0, images, labels, 2, spec, components=2)
+    assert found.sample(0, 3).shape == (6, 28, 28)
+    x = found.coordinates(images)
+    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(2), atol=1e-12)
+    save(tmp_path / "flows.safetensors", "flows", [spec.parts(part) for part in found.densities], {})
+    (first,), (second,) = load(tmp_path / "flows.safetensors", "flows")
+    for rows, flow in ((labels == 0, first), (labels == 1, second)):
+        expected = jax.vmap(flow.log_prob)(jnp.asarray(x[rows], jnp.float32))
+        np.testing.assert_array_equal(found.log_density(images[rows], labels[rows]), expected)
+    with pytest.raises(InputError, match="class 2 has 0 images: a flow needs 20"):
+        flows.fit_flows(0, images, labels, 3, spec)
 
 
 def test_latents_are_drawn_from_the_weighted_moments():

@@ -30,6 +30,10 @@ class ByGaussianization:
         """A density of rows x (N, D); it is the estimator that fills up few rows."""
         return GaussianizationDensity(n_layers=self.n_layers, random_state=seed).fit(x)
 
+    def parts(self, density: Any) -> list[Any]:
+        """What is kept of a density."""
+        return [density.encoder_, density.flow_]
+
 
 @dataclass(frozen=True)
 class ByCoupling:
@@ -47,6 +51,10 @@ class ByCoupling:
         spec = LayerSpec(Haar(), Moments(), coupling=still)
         flow, _ = fit_layerwise(layer_key, rows, spec, n_layers=self.n_layers)
         return CouplingDensity(fit_end_to_end(key, rows, flow, self.training)[0])
+
+    def parts(self, density: "CouplingDensity") -> list[Any]:
+        """What is kept of a density."""
+        return [density.flow]
 
 
 @dataclass(frozen=True)
