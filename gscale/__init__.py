@@ -31,6 +31,7 @@ from gscale.rotations import (
     Rotation,
     SignedHadamard,
 )
+from gscale.sharded import fit_sharded, in_shards, shard_rows
 from gscale.stopping import GainAboveCost, LossStillFalls, Stopping
 from gscale.train import Losses, fit_layerwise
 from gscale.transformer import AffineTransformer, SplineTransformer
@@ -100,6 +101,9 @@ __all__ = [
     "fit_chunks",
     "fit_end_to_end",
     "fit_layerwise",
+    "fit_sharded",
     "in_blocks",
+    "in_shards",
     "log_prob_chunks",
+    "shard_rows",
 ]

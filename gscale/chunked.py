@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from gscale.blocks import PRODUCT, in_blocks, through_blocks
+from gscale.counting import check_counted
 from gscale.data.chunks import Chunks, chunk_rows
 from gscale.data.source import check_finite, check_rows
 from gscale.errors import InputError
@@ -83,7 +84,7 @@ def fit_chunks(
     if n <= size:
         x = jax.device_put(next(rows.chunks(size), np.empty((0, dim), np.float32)))
         return fit_layerwise(key, x, spec, n_layers, first=first)
-    _check(spec, first, dim)
+    check_counted(spec, first, dim)
     with _scratch(scratch, n, dim) as file:
         images = OnDisk(file, dim, size)
         images.replace(_finite(rows.chunks(size)))
@@ -117,27 +118,6 @@ def _finite(chunks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 def _log_prob(flow: Flow, chunk: Array | np.ndarray) -> Array:
     log_prob: Array = in_blocks(flow.log_prob, jnp.asarray(chunk))
     return log_prob
-
-
-def _check(spec: LayerSpec, first: Spec | None, dim: int) -> None:
-    if spec.coupling is not None:
-        raise InputError(f"{spec.coupling!r} is fitted to all rows at once in memory: leave it out")
-    for marginal in (spec.marginal, first):
-        if marginal is not None and not hasattr(marginal, "fit_counted"):
-            raise InputError(
-                f"{marginal!r} is fitted to all rows at once in memory: take Quantiles or Moments"
-            )
-    rows = jax.ShapeDtypeStruct((2, dim), jnp.float32)
-    traced = jax.make_jaxpr(lambda rows: eqx.filter(spec.rotation.fit(jax.random.key(0), rows), eqx.is_array))
-    program = traced(rows).jaxpr
-    if any(program.invars[0] in _variables(equation) for equation in program.eqns):
-        raise InputError(
-            f"{spec.rotation!r} is fitted to all rows at once in memory: take one that doesn't, as Haar()"
-        )
-
-
-def _variables(equation: Any) -> list[Any]:
-    return [variable for variable in equation.invars if not hasattr(variable, "val")]
 
 
 def _scratch(folder: Path | None, n: int, dim: int) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, NamedTuple, Protocol
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +14,7 @@ from jax import Array, lax
 
 from gscale.blocks import over_blocks
 from gscale.elementwise import gathered, kept_apart
+from gscale.errors import InputError
 
 _FEWEST_BINS = 64  # a cell
 _MOST_PASSES = 5  # a bin of a bin of … is then as fine as float32, wherever the rows are
@@ -72,7 +74,7 @@ class InMemory:
     def moments(self) -> tuple[Array, Array]:
         lowest, highest = self.ends()
         mean = self.x.mean(0)
-        return mean, _deviation(self.x, mean, jnp.maximum(highest - mean, mean - lowest))
+        return mean, deviation(self.x, mean, jnp.maximum(highest - mean, mean - lowest))
 
     def counts(self, edges: Array, n_bins: int) -> Array:
         return _counts(self.x, edges, n_bins)
@@ -127,7 +129,7 @@ def quantiles(rows: Rows, levels: np.ndarray, least: Array) -> Array:
     return lax.cummax(state[1].place)
 
 
-def _deviation(x: Array, mean: Array, furthest: Array) -> Array:
+def deviation(x: Array, mean: Array, furthest: Array) -> Array:
     """Standard deviation (D,) of the columns; in units of the furthest row squares stay finite."""
     unit = furthest + jnp.finfo(x.dtype).tiny
 
@@ -187,3 +189,25 @@ def _at_levels(counts: Array, edges: Array, ranks: np.ndarray) -> Found:
     width = jnp.take_along_axis(jnp.diff(edges, axis=0), cell, 0) / n_bins
     left = jnp.take_along_axis(edges, cell, 0) + bin_[:, 0] * width
     return Found(left + share * width, rows, left, left + width)
+
+
+def check_counted(spec: Any, first: Any, dim: int) -> None:
+    """Refuse a `LayerSpec`, or a marginal in front, that needs all rows (N, D) in one array."""
+    if spec.coupling is not None:
+        raise InputError(f"{spec.coupling!r} is fitted to all rows at once in memory: leave it out")
+    for marginal in (spec.marginal, first):
+        if marginal is not None and not hasattr(marginal, "fit_counted"):
+            raise InputError(
+                f"{marginal!r} is fitted to all rows at once in memory: take Quantiles or Moments"
+            )
+    rows = jax.ShapeDtypeStruct((2, dim), jnp.float32)
+    traced = jax.make_jaxpr(lambda rows: eqx.filter(spec.rotation.fit(jax.random.key(0), rows), eqx.is_array))
+    program = traced(rows).jaxpr
+    if any(program.invars[0] in _variables(equation) for equation in program.eqns):
+        raise InputError(
+            f"{spec.rotation!r} is fitted to all rows at once in memory: take one that doesn't, as Haar()"
+        )
+
+
+def _variables(equation: Any) -> list[Any]:
+    return [variable for variable in equation.invars if not hasattr(variable, "val")]

@@ -32,7 +32,7 @@ ALLOWED = {
     "checkpoint": FOUNDATION,
     "elementwise": {"gscale.parameters"},
     "rotations": FOUNDATION | {"gscale.parameters"},
-    "counting": {"gscale.blocks", "gscale.elementwise"},
+    "counting": FOUNDATION | {"gscale.blocks", "gscale.elementwise"},
     "marginals": FOUNDATION | {"gscale.counting", "gscale.elementwise"},
     "mixture": FOUNDATION | {"gscale.marginals"},
     "frames": {"gscale.rotations"},
@@ -85,8 +85,13 @@ ALLOWED = {
     "stopping": FOUNDATION | {"gscale.flow"},
     "train": MODEL | {"gscale.blocks", "gscale.flow", "gscale.stopping", "gscale.data.source"},
     "scratch": FOUNDATION | {"gscale.counting"},
+    "devices": FOUNDATION,
+    "sharded": MODEL | {f"gscale.{name}" for name in ("blocks", "counting", "data.source", "flow", "train")},
     "chunked": MODEL
-    | {f"gscale.{name}" for name in ("blocks", "data.chunks", "data.source", "flow", "scratch", "train")},
+    | {
+        f"gscale.{name}"
+        for name in ("blocks", "counting", "data.chunks", "data.source", "flow", "scratch", "train")
+    },
     "end_to_end": MODEL | {"gscale.data.source", "gscale.flow", "gscale.optimise", "gscale.parameters"},
     "saved": FOUNDATION | {"gscale.flow"},
     "estimators.tables": FOUNDATION,
