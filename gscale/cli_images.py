@@ -3,8 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -12,11 +11,10 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import pandas as pd
 import typer
-from rich.console import Console
 
 from gscale.checkpoint import Checkpoint
+from gscale.cli_training import bar, checkpoints, make_folder
 from gscale.errors import InputError
-from gscale.progress import timed_progress
 from gscale.saved import load, save, write_whole
 
 Train = Annotated[Path | None, typer.Option(help="Labelled images: a label and 784 pixels a row.")]
@@ -41,6 +39,7 @@ class _Job(NamedTuple):
     each: int
     classifier: Any
     seed: int
+    keep: Callable[[str], Checkpoint]
     out: Path
 
 
@@ -74,19 +73,20 @@ def classify(
 ) -> None:
     """Classify 28×28 grey images after few labelled ones; a killed training goes on where it was."""
     if compare:
+        _refuse_files(train, test)
         _compare(data, compare, out)
         return
     if table not in ("csv", "parquet"):
         raise InputError(f"--table {table}: csv or parquet")
     given = _given(train, test, data, classes, labelled, seed)
     chosen = _recipe(recipe, epochs)
-    _folder(out)
-    print(given.about)
-    if folds:
-        _cross_validated(given.train, chosen, folds, seed)
-    fitted = _fitted(given.train, chosen, seed, out)
-    likely = fitted.classifier.probabilities(given.test.images)
-    _write_classified(given, fitted, likely, table, out)
+    with checkpoints(out) as keep:
+        print(given.about)
+        if folds:
+            _cross_validated(given.train, chosen, folds, seed)
+        fitted = _fitted(given.train, chosen, seed, keep)
+        likely = fitted.classifier.probabilities(given.test.images)
+        _write_classified(given, fitted, likely, table, out)
 
 
 def generate(
@@ -108,6 +108,7 @@ def generate(
 ) -> None:
     """Make new images of each class from labelled ones and others whose labels are predicted."""
     if compare:
+        _refuse_files(train, test)
         _compare_generators(data, compare, out)
         return
     if table not in ("csv", "npz"):
@@ -117,17 +118,12 @@ def generate(
     given = _given(train, test, data, classes, labelled, seed)
     maker = _maker(model, epochs)
     kept = None if classifier is None else _loaded(classifier, given.train.classes)
-    _folder(out)
-    print(given.about)
-    if kept is None:
-        kept = _fitted(given.train, _recipe("default", None), seed, out).classifier
-    likely = kept.probabilities(given.test.images)
-    _refuse_absent(likely, given.train.classes)
-    images = np.concatenate([given.train.images, given.test.images])
-    labels = np.concatenate([given.train.labels, likely.argmax(1)])
-    confidence = np.concatenate([np.ones(len(given.train.labels)), likely.max(1)])
-    made = maker(_Job(images, labels, given.train.classes, confidence, count, kept, seed, out))
-    _write_images(made, given.train.classes, count, table, out)
+    with checkpoints(out) as keep:
+        print(given.about)
+        if kept is None:
+            kept = _fitted(given.train, _recipe("default", None), seed, keep).classifier
+        made = maker(_job(given, kept, count, seed, keep, out))
+        _write_images(made, given.train.classes, count, table, out)
 
 
 def show(
@@ -138,6 +134,11 @@ def show(
 
     for line in tables.lines(folder):
         print(line)
+
+
+def _refuse_files(train: Path | None, test: Path | None) -> None:
+    if train or test:
+        raise InputError("--compare measures on images whose labels are known: give --data, not files")
 
 
 def _given(
@@ -151,8 +152,8 @@ def _given(
         known = reading.read_train(train)
         asked = reading.read_test(test, known.classes)
         about = (
-            f"{train}: {len(known.labels):,} images of {len(known.classes)} classes, pixels {known.scale}; "
-            f"{test}: {len(asked.images):,}, pixels {asked.scale}"
+            f"{train}: {len(known.labels):,} images of {len(known.classes)} classes, {known.note}; "
+            f"{test}: {len(asked.images):,}, {asked.note}"
         )
         return _Given(known, asked, None, about)
     parts = sets.split(sets.named(data, classes), labelled, seed)
@@ -176,15 +177,12 @@ def _with_epochs(recipe: Any, epochs: int | None) -> Any:
     return recipe if epochs is None else replace(recipe, training=replace(recipe.training, epochs=epochs))
 
 
-def _fitted(train: Any, recipe: Any, seed: int, out: Path) -> Any:
+def _fitted(train: Any, recipe: Any, seed: int, keep: Callable[[str], Checkpoint]) -> Any:
     import jax
 
     from gscale.images.classifier import fit_classifier
 
-    def keep(part: str) -> Checkpoint:
-        return Checkpoint(out / f"{part}.ckpt")
-
-    with _bar(("loss", "accuracy")) as told:
+    with bar(("loss", "accuracy")) as told:
         return fit_classifier(
             jax.random.key(seed), train.images, train.labels, recipe, keep=keep, report=told
         )
@@ -193,25 +191,12 @@ def _fitted(train: Any, recipe: Any, seed: int, out: Path) -> Any:
 def _cross_validated(train: Any, recipe: Any, folds: int, seed: int) -> None:
     import jax
 
-    from gscale.images.classifier import fit_classifier
+    from gscale.images.classifier import cross_validated
 
-    smallest = int(np.bincount(train.labels).min())
-    if not 2 <= folds <= smallest:
-        raise InputError(f"--folds {folds}: choose 2 to {smallest}, the images of the smallest class")
-    order = np.random.default_rng(seed).permutation(len(train.labels))
-    order = order[np.argsort(train.labels[order], kind="stable")]
-    found = []
-    for fold in range(folds):
-        held = np.zeros(len(order), bool)
-        held[order[fold::folds]] = True
-        with _bar(("loss", "accuracy")) as told:
-            key = jax.random.key(seed + fold)
-            rest = (train.images[~held], train.labels[~held])
-            fitted = fit_classifier(key, *rest, recipe, 0.0, report=told).classifier
-        right = fitted.probabilities(train.images[held]).argmax(1) == train.labels[held]
-        found.append(float(right.mean()))
-    spread = np.std(found, ddof=1) / folds**0.5
-    print(f"{folds}-fold cross-validation: accuracy {np.mean(found):.4f} ± {spread:.4f}")
+    with bar(("loss", "accuracy")) as told:
+        found = cross_validated(jax.random.key(seed), train.images, train.labels, recipe, folds, told)
+    spread = found.std(ddof=1) / folds**0.5
+    print(f"{folds}-fold cross-validation: accuracy {found.mean():.4f}, standard error {spread:.4f}")
 
 
 def _write_classified(given: _Given, fitted: Any, likely: np.ndarray, table: str, out: Path) -> None:
@@ -230,9 +215,9 @@ def _write_classified(given: _Given, fitted: Any, likely: np.ndarray, table: str
     figures.write_sheet(out / "uncertain.png", given.test.images[least], 10)
     loss, accuracy = fitted.tuning.held_out[-1]
     print(f"validation: accuracy {accuracy:.4f}, cross-entropy {loss:.4f} nats")
+    found, true = (fitted.predicted, fitted.true) if given.truth is None else (predicted, given.truth)
+    figures.write_confusion(out / "confusion.png", measures.confusion(found, true, len(classes)), classes)
     if given.truth is not None:
-        counts = measures.confusion(predicted, given.truth, len(classes))
-        figures.write_confusion(out / "confusion.png", counts, classes)
         error = measures.calibration_error(likely, given.truth)
         print(f"test: accuracy {(predicted == given.truth).mean():.4f}, calibration error {error:.4f}")
     absent = [name for k, name in enumerate(classes) if not (predicted == k).any()]
@@ -241,13 +226,21 @@ def _write_classified(given: _Given, fitted: Any, likely: np.ndarray, table: str
     print(f"{path}: {len(frame):,} images; figures and classifier.safetensors beside it")
 
 
-def _refuse_absent(likely: np.ndarray, classes: tuple[str, ...]) -> None:
+def _job(
+    given: _Given, classifier: Any, count: int, seed: int, keep: Callable[[str], Checkpoint], out: Path
+) -> _Job:
+    """All images, with their labels as they are known or predicted."""
+    likely, classes = classifier.probabilities(given.test.images), given.train.classes
     counts = np.bincount(likely.argmax(1), minlength=len(classes))
     if not counts.min():
         raise InputError(
             f"no image of the test file is labelled {classes[int(counts.argmin())]}: "
             "leave the class out of the training file or give test images of it"
         )
+    images = np.concatenate([given.train.images, given.test.images])
+    labels = np.concatenate([given.train.labels, likely.argmax(1)])
+    confidence = np.concatenate([np.ones(len(given.train.labels)), likely.max(1)])
+    return _Job(images, labels, classes, confidence, count, classifier, seed, keep, out)
 
 
 def _loaded(path: Path, classes: tuple[str, ...]) -> Any:
@@ -276,10 +269,10 @@ def _by_cvae(recipe: Any, job: _Job) -> np.ndarray:
     from gscale.images.cvae import fit_generator, made_by
 
     key, sample_key = jax.random.split(jax.random.key(job.seed))
-    with _bar(("reconstruction", "divergence")) as told:
+    with bar(("reconstruction", "divergence")) as told:
         found, trained = fit_generator(
             *(key, job.images, job.labels, len(job.classes), job.confidence, recipe),
-            keeper=Checkpoint(job.out / "generator.ckpt"),
+            keeper=job.keep("generator"),
             report=partial(told, "generator"),
         )
     save(job.out / "generator.safetensors", "generator", found, {"classes": job.classes})
@@ -296,6 +289,8 @@ def _by_flows(spec: Any, job: _Job) -> np.ndarray:
     trusted = job.confidence > 0.5
     images, labels = job.images[trusted], job.labels[trusted]
     found = fit_flows(job.seed, images, labels, len(job.classes), spec)
+    content = [found.mean, found.axes, [spec.parts(density) for density in found.densities]]
+    save(job.out / "generator.safetensors", "flows", content, {"classes": job.classes})
     value = found.log_density(images, labels).mean()
     print(
         f"mean log-density of the images fitted to, {len(found.axes)} principal components: {value:.2f} nats"
@@ -333,7 +328,7 @@ def _bytes_of(frame: pd.DataFrame, path: Path) -> bytes:
 def _compare(data: str, seeds: int, out: Path) -> None:
     from gscale.images import compare
 
-    _folder(out)
+    make_folder(out)
     for name, recipes in (("recipes", compare.RECIPES), ("ablation", compare.ABLATION)):
         compare.compare(data, recipes, seeds, out / f"{name}.parquet", partial(print, file=sys.stderr))
     _print_tables(out)
@@ -346,7 +341,7 @@ def _compare_generators(data: str, seeds: int, out: Path) -> None:
         first = [np.arange(start, start + 20) for start in range(0, len(images), len(images) // 6)]
         figures.write_sheet(out / f"images_{name}.png", images[np.concatenate(first)], 20)
 
-    _folder(out)
+    make_folder(out)
     path = out / "generators.parquet"
     tell = partial(print, file=sys.stderr)
     compare_generators.compare(data, compare_generators.GENERATORS, seeds, path, tell, keep)
@@ -359,27 +354,3 @@ def _print_tables(folder: Path) -> None:
     show(folder)
     if (folder / "generators.parquet").is_file() and os.access(folder, os.W_OK):
         tables.draw(folder, folder / "generators.png")
-
-
-def _folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {out}: {error.strerror}; choose another folder") from None
-    if not os.access(out, os.W_OK):
-        raise InputError(f"cannot write to {out}: choose another folder")
-
-
-@contextmanager
-def _bar(names: tuple[str, str]) -> Iterator[Callable[[str, Any], None]]:
-    """A bar of epochs on standard error."""
-    with timed_progress("{task.completed}/{task.total} epochs", Console(stderr=True)) as bar:
-        tasks: dict[str, Any] = {}
-
-        def told(part: str, at: Any) -> None:
-            if part not in tasks:
-                tasks[part] = bar.add_task("", total=at.n_epochs)
-            text = ", ".join(f"{name} {value:.4g}" for name, value in zip(names, at.train, strict=True))
-            bar.update(tasks[part], completed=at.epoch, description=f"{part}: {text}")
-
-        yield told

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,13 +47,35 @@ def test_the_same_images_from_each_kind_of_file(tmp_path, ending):
     np.testing.assert_allclose(found.images.reshape(12, -1), PIXELS / 255, rtol=1e-6)
     assert found.classes == ("3", "5", "8")
     assert found.labels.tolist() == np.repeat([0, 1, 2], 4).tolist()
-    assert found.scale == ("0–1" if ending == "npz" else "0–255")
+    assert found.note == ("pixels 0–1" if ending == "npz" else "pixels 0–255")
 
 
 def test_an_rdata_file(tmp_path):
     rdata = pytest.importorskip("rdata", reason="the extra r is not installed")
-    rdata.write_rda(tmp_path / "xy_train.RData", {"xy_train": table().to_numpy().astype(float)})
-    assert read_train(tmp_path / "xy_train.RData").classes == ("3", "5", "8")
+    path = tmp_path / "xy_train.RData"
+    for held in (table().to_numpy().astype(float), table()):
+        rdata.write_rda(path, {"xy_train": held})
+        found = read_train(path)
+        np.testing.assert_allclose(found.images.reshape(12, -1), PIXELS / 255, rtol=1e-6)
+        assert found.classes == ("3", "5", "8")
+    rdata.write_rda(path, {"train": table(), "test": table()})
+    with pytest.raises(InputError, match="holds 2 tables, among train, test: keep one"):
+        read_train(path)
+    path.write_bytes(b"no R")
+    with pytest.raises(InputError, match="is no readable file of R"):
+        read_train(path)
+
+
+def test_a_first_line_that_numbers_the_columns_is_no_image(tmp_path):
+    named_by_number = table().set_axis(range(785), axis=1)
+    named_by_number.to_csv(tmp_path / "train.csv", index=False)
+    found = read_train(tmp_path / "train.csv")
+    assert (len(found.images), found.classes) == (12, ("3", "5", "8"))
+    assert found.note == "pixels 0–255, without a first line of column numbers"
+    named_by_number.iloc[:, 1:].to_csv(tmp_path / "test.csv", index=False)
+    assert len(read_test(tmp_path / "test.csv", found.classes).images) == 12
+    table().to_csv(tmp_path / "bare.csv", index=False, header=False)
+    assert len(read_train(tmp_path / "bare.csv").images) == 12
 
 
 def test_labels_may_be_text_and_identifiers_anything(tmp_path):
@@ -80,6 +103,7 @@ def changed(value):
         (changed(256), r"pixels go from 0 to 256"),
         (changed(-1), r"pixels go from -1 to 255"),
         (changed(np.inf), r"pixel 3 of image 2 is no number"),
+        (changed(np.nan), r"pixel 3 of image 2 is no number"),
         (table([np.nan, *LABELS[1:]]), r"image 1 has no label"),
     ],
 )
@@ -107,3 +131,16 @@ def test_a_split_shares_nothing_and_is_drawn_by_its_seed():
         split(whole, 5, 0)
     with pytest.raises(InputError, match="no images are called"):
         named("cats", 6)
+
+
+def test_digits_of_mnist_and_their_labels(monkeypatch):
+    data = Path(__file__).parents[2] / "shared" / "data"
+    if not (data / "mnist").is_dir():
+        pytest.skip("the MNIST files of ../shared/data are not there")
+    monkeypatch.setenv("GSCALE_DATA", str(data))
+    found = named("mnist-test", 6)
+    assert np.bincount(found.labels).tolist() == [980, 1135, 1032, 1010, 982, 892]  # as published
+    images = found.images.reshape(len(found.labels), -1)
+    centres = np.stack([images[found.labels == k].mean(0) for k in range(6)])
+    nearest = (2 * images @ centres.T - (centres**2).sum(1)).argmax(1)
+    assert (nearest == found.labels).mean() > 0.8  # a sixth, were images and labels not in the same order

@@ -243,13 +243,15 @@ ALLOWED = {
     | {"gscale.images.reading"},
     "images.figures": {"gscale.saved"},
     "images.tables": FOUNDATION | {"gscale.saved"},
-    "images.compare": {"gscale.saved"}
+    "images.compare": FOUNDATION
+    | {"gscale.saved"}
     | {f"gscale.images.{name}" for name in ("augment", "classifier", "measures", "sets", "training")},
     "images.compare_generators": {
         f"gscale.images.{name}" for name in ("classifier", "compare", "cvae", "flows", "judge", "sets")
     },
+    "cli_training": FOUNDATION | {f"gscale.{name}" for name in ("checkpoint", "progress")},
     "cli_images": FOUNDATION
-    | {f"gscale.{name}" for name in ("checkpoint", "progress", "saved")}
+    | {f"gscale.{name}" for name in ("checkpoint", "cli_training", "saved")}
     | {
         f"gscale.images.{name}"
         for name in (

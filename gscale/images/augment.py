@@ -88,12 +88,12 @@ class Augmentation:
 
     def _bent(self, key: Array, image: Array) -> Array:
         knots = jax.random.normal(key, (2, _KNOTS, _KNOTS), image.dtype)
-        rows, columns = (_interpolation(n, image.dtype) for n in image.shape)
+        rows, columns = (_between_knots(n, image.dtype) for n in image.shape)
         return self.elastic * jnp.einsum("hi,cij,wj->chw", rows, knots, columns)
 
 
-def _interpolation(n: int, dtype: jnp.dtype) -> Array:
-    """Weights (n, K) that take values at K knots to n pixels, linearly."""
+def _between_knots(n: int, dtype: jnp.dtype) -> Array:
+    """Weights (n, K) that take values at K knots to n pixels, by cubics."""
     return jax.image.resize(jnp.eye(_KNOTS, dtype=dtype), (n, _KNOTS), "cubic")
 
 

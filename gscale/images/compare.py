@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from gscale.errors import InputError
 from gscale.images.augment import Augmentation
 from gscale.images.classifier import DEFAULT, REFERENCE, Recipe, fit_classifier
 from gscale.images.measures import calibration_error
@@ -39,12 +40,12 @@ def compare(
 
     The table has ``seconds`` of the clock and ``cpu`` seconds of training, compiling included.
     """
-    table = pd.read_parquet(path) if path.exists() else pd.DataFrame({"recipe": [], "seed": []})
+    table = kept(path, "recipe", dataset)
     whole = named(dataset, _N_CLASSES)
     for seed in range(seeds):
         parts = split(whole, _N_TRAIN, seed)
         for name, recipe in recipes.items():
-            if ((table["recipe"] == name) & (table["seed"] == seed)).any():
+            if there(table, "recipe", name, seed):
                 continue
             tell(f"{name}, seed {seed}")
             tuned = 0.2 if name in RECIPES else 0.0
@@ -64,9 +65,30 @@ def compare(
     return table
 
 
-def appended(path: Path, table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
-    """A table with one more row, written whole."""
-    found = pd.DataFrame([row])
+def kept(path: Path, of: str, dataset: str) -> pd.DataFrame:
+    """The rows that are there; ``of`` is the column that tells what is compared.
+
+    Raises
+    ------
+    InputError
+        If they are of other images.
+    """
+    if not path.exists():
+        return pd.DataFrame({of: [], "seed": []})
+    table = pd.read_parquet(path)
+    if others := set(table["dataset"]) - {dataset}:
+        raise InputError(f"{path} is of {', '.join(others)}, not of {dataset}: choose another folder")
+    return table
+
+
+def there(table: pd.DataFrame, of: str, name: str, seed: int) -> bool:
+    """Whether a table has a row of a name and seed."""
+    return bool(((table[of] == name) & (table["seed"] == seed)).any())
+
+
+def appended(path: Path, table: pd.DataFrame, *rows: dict[str, Any]) -> pd.DataFrame:
+    """A table with more rows, written whole."""
+    found = pd.DataFrame(rows)
     table = pd.concat([table, found], ignore_index=True) if len(table) else found
     content = io.BytesIO()
     table.to_parquet(content, index=False)

@@ -1,7 +1,7 @@
 """Generators beside each other, judged by a classifier of other real images: a row a generator and seed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from gscale.images import classifier, cvae, flows
-from gscale.images.compare import appended
+from gscale.images.compare import appended, kept, there
 from gscale.images.judge import judged
 from gscale.images.sets import named, split
 
@@ -36,7 +36,15 @@ class Setting(NamedTuple):
     real_labels: np.ndarray
 
 
-Maker = Callable[[int, Setting], tuple[np.ndarray, float]]
+class Made(NamedTuple):
+    """New images, class by class; mean log-density of real ones, NaN without; and what was done otherwise."""
+
+    images: np.ndarray
+    log_density: float = float("nan")
+    but: str = ""
+
+
+Maker = Callable[[int, Setting], Iterator[Made]]
 
 
 def setting(dataset: str, seed: int) -> Setting:
@@ -59,18 +67,21 @@ def setting(dataset: str, seed: int) -> Setting:
     )
 
 
-def by_cvae(recipe: cvae.GeneratorRecipe, seed: int, given: Setting) -> tuple[np.ndarray, float]:
-    """New images of an autoencoder; it has no exact likelihood."""
+def by_cvae(recipe: cvae.GeneratorRecipe, seed: int, given: Setting) -> Iterator[Made]:
+    """New images of an autoencoder, of which all are also kept; it has no exact likelihood."""
     key, sample_key = jax.random.split(jax.random.key(seed))
     parts = (given.images, given.labels, _N_CLASSES, given.confidence)
     found, _ = cvae.fit_generator(key, *parts, recipe)
-    return cvae.made_by(found, recipe, sample_key, _COUNT, given.classifier), float("nan")
+    yield Made(cvae.made_by(found, recipe, sample_key, _COUNT, given.classifier))
+    if recipe.accepted:
+        all_kept = replace(recipe, accepted=False)
+        yield Made(cvae.made_by(found, all_kept, sample_key, _COUNT, given.classifier), but=", all kept")
 
 
-def by_flows(spec: Any, seed: int, given: Setting) -> tuple[np.ndarray, float]:
+def by_flows(spec: Any, seed: int, given: Setting) -> Iterator[Made]:
     """New images of a flow for each class, and the mean log-density of real principal components."""
     found = flows.fit_flows(seed, given.images, given.labels, _N_CLASSES, spec)
-    return found.sample(seed, _COUNT), float(found.log_density(given.real, given.real_labels).mean())
+    yield Made(found.sample(seed, _COUNT), float(found.log_density(given.real, given.real_labels).mean()))
 
 
 GENERATORS: dict[str, Maker] = {
@@ -90,26 +101,26 @@ def compare(
     keep: Callable[[str, np.ndarray], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """Judge 500 new images a class of each generator, by seed; what is there is kept."""
-    table = pd.read_parquet(path) if path.exists() else pd.DataFrame({"generator": [], "seed": []})
+    table = kept(path, "generator", dataset)
     for seed in range(seeds):
-        due = [name for name in generators if not _there(table, name, seed)]
+        due = [name for name in generators if not there(table, "generator", name, seed)]
         if not due:
             continue
         given = setting(dataset, seed)
         for name in due:
             tell(f"{name}, seed {seed}")
             clock, cpu = time.perf_counter(), time.process_time()
-            images, log_density = generators[name](seed, given)
+            made = list(generators[name](seed, given))
             spent = {"seconds": time.perf_counter() - clock, "cpu": time.process_time() - cpu}
             if seed == 0:
-                keep(name, images)
-            row = {"generator": name, "seed": seed, "dataset": dataset, **_measured(given, images)}
-            table = appended(path, table, row | {"log_density": log_density} | spent)
+                keep(name, made[0].images)
+            common = {"seed": seed, "dataset": dataset, **spent}
+            rows = [
+                {"generator": name + one.but, **_measured(given, one.images), "log_density": one.log_density}
+                for one in made
+            ]
+            table = appended(path, table, *(row | common for row in rows))
     return table
-
-
-def _there(table: pd.DataFrame, name: str, seed: int) -> bool:
-    return bool(((table["generator"] == name) & (table["seed"] == seed)).any())
 
 
 def _measured(given: Setting, images: np.ndarray) -> dict[str, float]:

@@ -26,9 +26,13 @@ class ByGaussianization:
 
     n_layers: int = 40
 
-    def fit(self, seed: int, x: np.ndarray) -> Any:
-        """A density of rows x (N, D)."""
+    def fit(self, seed: int, x: np.ndarray, n_rows: int) -> Any:
+        """A density of rows x (N, D); it is the estimator that fills up few rows."""
         return GaussianizationDensity(n_layers=self.n_layers, random_state=seed).fit(x)
+
+    def parts(self, density: Any) -> list[Any]:
+        """What is kept of a density."""
+        return [density.encoder_, density.flow_]
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,18 @@ class ByCoupling:
     hidden: int = 64
     training: Adam = field(default_factory=lambda: Adam(n_steps=600, learning_rate=2e-3))
 
-    def fit(self, seed: int, x: np.ndarray) -> "CouplingDensity":
-        """A density of rows x (N, D)."""
+    def fit(self, seed: int, x: np.ndarray, n_rows: int) -> "CouplingDensity":
+        """A density of rows x (N, D), filled up to as many as are given: they have one compiled program."""
         layer_key, key = jax.random.split(jax.random.key(seed))
-        rows = jnp.asarray(x, jnp.float32)
+        rows = jnp.asarray(x[filled(seed, len(x), n_rows, self.training)], jnp.float32)
         still = Coupling(conditioner=MLP(width=self.hidden), training=Adam(n_steps=0))
         spec = LayerSpec(Haar(), Moments(), coupling=still)
         flow, _ = fit_layerwise(layer_key, rows, spec, n_layers=self.n_layers)
         return CouplingDensity(fit_end_to_end(key, rows, flow, self.training)[0])
+
+    def parts(self, density: "CouplingDensity") -> list[Any]:
+        """What is kept of a density."""
+        return [density.flow]
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,27 @@ class CouplingDensity:
     def score_samples(self, x: np.ndarray) -> np.ndarray:
         """Log-density (N,) in nats."""
         return np.asarray(jax.vmap(self.flow.log_prob)(jnp.asarray(x, jnp.float32)))
+
+
+def filled(seed: int, n: int, n_rows: int, training: Adam) -> np.ndarray:
+    """Indices (n_rows,) of n rows, some repeated; none is both trained on and held out.
+
+    Examples
+    --------
+    >>> training = Adam(held_out=0.25)
+    >>> trained, held = training.split(filled(0, 5, 20, training))
+    >>> len(held), set(trained.tolist()) & set(held.tolist())
+    (5, set())
+    """
+    order = np.random.default_rng(seed).permutation(n)
+    trained, held = (np.asarray(part) for part in training.split(jnp.arange(n_rows)))
+    n_held = max(1, round(n * len(held) / n_rows))
+    index = np.empty(n_rows, int)
+    index[held], index[trained] = (
+        np.resize(order[:n_held], len(held)),
+        np.resize(order[n_held:], len(trained)),
+    )
+    return index
 
 
 class FlowGenerator(NamedTuple):
@@ -111,9 +140,7 @@ def fit_flows(
     mean = flat.mean(0)
     axes = np.linalg.eigh(np.cov(flat.T))[1][:, ::-1][:, :components].T
     coordinates = (flat - mean) @ axes.T
-    # Each class is filled up to as many rows, so that one program is compiled for all.
-    rng = np.random.default_rng(seed)
-    rows = [np.flatnonzero(labels == k) for k in range(n_classes)]
-    full = [np.concatenate([i, rng.choice(i, counts.max() - len(i))]) for i in rows]
-    densities = tuple(spec.fit(seed + k, coordinates[i]) for k, i in enumerate(full))
+    densities = tuple(
+        spec.fit(seed + k, coordinates[labels == k], int(counts.max())) for k in range(n_classes)
+    )
     return FlowGenerator(mean, axes, densities)

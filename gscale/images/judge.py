@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 
 class Verdict(NamedTuple):
@@ -58,10 +57,19 @@ def diversity(images: np.ndarray, labels: np.ndarray, real: np.ndarray, real_lab
 
 
 def nearest(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Distance (N,) from each image to the nearest of others, over pixels."""
-    flat = [part.reshape(len(part), -1).astype(np.float32) for part in (images, others)]
-    parts = np.split(flat[0], range(500, len(flat[0]), 500))
-    return np.concatenate([cdist(part, flat[1]).min(1) for part in parts])
+    """Distance (N,) from each image to the nearest of others, over pixels.
+
+    Examples
+    --------
+    >>> nearest(np.zeros((1, 28, 28)), np.ones((2, 28, 28)))
+    array([28.])
+    """
+    x, y = (part.reshape(len(part), -1).astype(float) for part in (images, others))
+    # As a matrix product, with which thousands of images take a second: float64 leaves 1e-6 of a pixel.
+    squares = (y**2).sum(1)
+    found = [(squares - 2 * part @ y.T).min(1) for part in np.split(x, range(500, len(x), 500))]
+    distances: np.ndarray = np.sqrt(np.clip(np.concatenate(found) + (x**2).sum(1), 0, None))
+    return distances
 
 
 def judged(

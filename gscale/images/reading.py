@@ -16,20 +16,20 @@ PIXELS = SIDE * SIDE
 
 
 class Labelled(NamedTuple):
-    """Images (N, 28, 28) from 0 to 1, places (N,) of labels among K class names, and their scale."""
+    """Images (N, 28, 28) from 0 to 1, places (N,) of labels among K class names, a note on the file."""
 
     images: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
-    scale: str = "0–255"
+    note: str = ""
 
 
 class Unlabelled(NamedTuple):
-    """Images (N, 28, 28) from 0 to 1, an identifier (N,) of each; and their scale in the file."""
+    """Images (N, 28, 28) from 0 to 1, an identifier (N,) of each, and a note on the file."""
 
     images: np.ndarray
     names: np.ndarray
-    scale: str = "0–255"
+    note: str = ""
 
 
 def read_train(path: Path) -> Labelled:
@@ -40,11 +40,11 @@ def read_train(path: Path) -> Labelled:
     InputError
         If pixels or labels are missing, out of range or too few.
     """
-    values, labels = _parts(path)
+    values, labels, headed = _without_numbers(*_parts(path))
     if labels is None:
         raise InputError(f"{path} has {PIXELS} columns and no labels: the first of {PIXELS + 1} is the label")
-    images, scale = as_images(path, values)
-    return Labelled(images, *as_labels(path, labels), scale)
+    images, note = as_images(path, values)
+    return Labelled(images, *as_labels(path, labels), note + headed)
 
 
 def read_test(path: Path, classes: tuple[str, ...]) -> Unlabelled:
@@ -55,20 +55,20 @@ def read_test(path: Path, classes: tuple[str, ...]) -> Unlabelled:
     InputError
         If pixels are missing or out of range, or what should be identifiers are labels.
     """
-    values, names = _parts(path, labelled=False)
-    images, scale = as_images(path, values)
+    values, names, headed = _without_numbers(*_parts(path, labelled=False))
+    images, note = as_images(path, values)
     if names is None:
-        return Unlabelled(images, np.arange(len(images)), scale)
+        return Unlabelled(images, np.arange(len(images)), note + headed)
     if len(set(names.tolist())) < len(names) and set(map(_text, names)) <= set(classes):
         raise InputError(
             f"{path}: the first column holds labels such as {_text(names[0])}, not identifiers: "
             "a test file has none; put identifiers there or leave the column out"
         )
-    return Unlabelled(images, names, scale)
+    return Unlabelled(images, names, note + headed)
 
 
 def as_images(path: Any, values: np.ndarray) -> tuple[np.ndarray, str]:
-    """Images from 0 to 1 of rows of 784 pixels, from 0 to 255 or 0 to 1, and which of both.
+    """Images from 0 to 1 of rows of 784 pixels, from 0 to 255 or 0 to 1, and a note on which of both.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def as_images(path: Any, values: np.ndarray) -> tuple[np.ndarray, str]:
     if low < 0 or high > 255:
         raise InputError(f"{path}: pixels go from {low:g} to {high:g}: they must be in 0–255, or in 0–1")
     scale = 1.0 if high <= 1 else 255.0
-    return (values / scale).reshape(-1, SIDE, SIDE), f"0–{scale:g}"
+    return (values / scale).reshape(-1, SIDE, SIDE), f"pixels 0–{scale:g}"
 
 
 def as_labels(path: Any, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -113,6 +113,16 @@ def as_labels(path: Any, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...
     if counts.min() < 2:
         raise InputError(f"{path}: class {classes[int(counts.argmin())]} has 1 image: 2 are needed")
     return places.reshape(-1), classes
+
+
+def _without_numbers(
+    values: np.ndarray, front: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """The rows without a first one that numbers the columns, as pandas writes it; and a note if there was."""
+    flat = values.reshape(len(values), -1)
+    if not len(flat) or flat.shape[1] < 2 or not (np.diff(flat[0]) == 1).all():
+        return values, front, ""
+    return flat[1:], None if front is None else front[1:], ", without a first line of column numbers"
 
 
 def _parts(path: Path, labelled: bool = True) -> tuple[np.ndarray, np.ndarray | None]:

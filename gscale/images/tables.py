@@ -54,13 +54,14 @@ def half_width(values: pd.Series) -> float:
 
 
 def draw(folder: Path, path: Path) -> Path:
-    """Draw measures of generators beside each other."""
+    """Draw measures of generators beside each other: means, and a point a seed."""
     table = pd.read_parquet(folder / "generators.parquet")
-    figure = Figure(figsize=(9, 3), layout="constrained")
+    figure = Figure(figsize=(10, 3), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, (column, name) in zip(figure.subplots(1, 4), _MEASURES.items(), strict=False):
-        means = table.groupby("generator")[column].mean().sort_values()
+    for axes, (column, name) in zip(figure.subplots(1, 4, sharey=True), _MEASURES.items(), strict=False):
+        means = table.groupby("generator", sort=False)[column].mean()
         axes.barh(means.index, means)
+        axes.plot(table[column], table["generator"], "k.", markersize=4)
         axes.set_title(name)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120)
@@ -70,18 +71,31 @@ def draw(folder: Path, path: Path) -> Path:
 
 def _recipes(table: pd.DataFrame) -> Iterator[str]:
     yield f"{table['dataset'].iloc[0]}: means over seeds, ± half a 95 % interval"
-    yield f"  {'recipe':<20}{'seeds':>5}  {'accuracy':<18}{'least':>7}{'calibration':>13}{'CPU s':>8}"
+    yield (
+        f"  {'recipe':<20}{'seeds':>5}  {'accuracy':<17}{'least':>7}  {'less the first, by seed':<25}"
+        f"{'calibration':>11}{'CPU s':>7}"
+    )
+    first = table[table["recipe"] == table["recipe"].iloc[0]].set_index("seed")["accuracy"]
     for name, rows in table.groupby("recipe", sort=False):
-        accuracy = f"{rows['accuracy'].mean():.4f} ± {half_width(rows['accuracy']):.4f}"
+        accuracy = rows.set_index("seed")["accuracy"]
+        gain = "" if name == table["recipe"].iloc[0] else _mean((accuracy - first).dropna(), "+.4f")
         yield (
-            f"  {name:<20}{len(rows):>5}  {accuracy:<18}{rows['accuracy'].min():>7.4f}"
-            f"{rows['calibration_error'].mean():>13.4f}{rows['cpu'].mean():>8.0f}"
+            f"  {name:<20}{len(rows):>5}  {_mean(accuracy, '.4f'):<17}{accuracy.min():>7.4f}  {gain:<25}"
+            f"{rows['calibration_error'].mean():>11.4f}{rows['cpu'].mean():>7.0f}"
         )
 
 
 def _generators(table: pd.DataFrame) -> Iterator[str]:
-    yield f"{table['dataset'].iloc[0]}: means over {table['seed'].nunique()} seed(s)"
-    yield f"  {'generator':<17}" + "".join(f"{name:>18}" for name in _MEASURES.values()) + f"{'CPU s':>8}"
+    yield f"{table['dataset'].iloc[0]}: means over {table['seed'].nunique()} seed(s), ± half a 95 % interval"
+    yield f"  {'generator':<18}" + "".join(f"{name:>19}" for name in _MEASURES.values()) + f"{'CPU s':>7}"
     for name, rows in table.groupby("generator", sort=False):
-        values = "".join(f"{rows[column].mean():>18.3f}" for column in _MEASURES)
-        yield f"  {name:<17}{values}{rows['cpu'].mean():>8.0f}"
+        values = "".join(f"{_mean(rows[column]):>19}" for column in _MEASURES)
+        yield f"  {name:<18}{values}{rows['cpu'].mean():>7.0f}"
+
+
+def _mean(values: pd.Series, form: str = ".3f") -> str:
+    """A mean with half its interval, where there are values and several."""
+    if values.isna().any():
+        return "–"
+    half = f" ± {half_width(values):{form.lstrip('+')}}" if len(values) > 1 else ""
+    return f"{values.mean():{form}}{half}"

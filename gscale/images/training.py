@@ -212,14 +212,19 @@ def _epoch(
         change, moments = optax.scale_by_adam().update(gradient, moments)
         rate = training.learning_rate * training.rate(done / (training.epochs * n_steps))
         weights = jax.tree.map(lambda w, c: w - rate * c, weights, change)
-        # The mean forgets the start sooner than its decay would let it.
-        decay = jnp.minimum(training.averaging, (1 + done) / (10 + done))
-        mean = jax.tree.map(lambda m, w: decay * m + (1 - decay) * w, mean, weights)
-        return (weights, moments, mean), measures
+        return (weights, moments, _averaged(mean, weights, done, training.averaging)), measures
 
     done = (index * n_steps + jnp.arange(n_steps)).astype(float)
     carry, measures = lax.scan(step, state, (order, jax.random.split(step_key, n_steps), done))
     return carry, measures.mean(0)
+
+
+def _averaged(mean: Any, weights: Any, done: Array, averaging: float) -> Any:
+    """The running mean after a step; it forgets the start sooner than its decay would let it."""
+    if not averaging:
+        return mean  # it is not asked for, and to write it is a pass over all weights
+    decay = jnp.minimum(averaging, (1 + done) / (10 + done))
+    return jax.tree.map(lambda m, w: decay * m + (1 - decay) * w, mean, weights)
 
 
 def _fingerprint(key: Array, rows: Rows, held_out: Rows, task: Task, training: Training, model: Any) -> str:
