@@ -60,6 +60,7 @@ FULL = (LINEAR, *_trained(500, 64), PERMUTED)
 DIMS = (4, 9, 16, 36, 64, 144, 256)
 
 SWEEP = Sweep(
+    timed=True,
     name="couplings",
     about="Couplings and Gaussianization: layers and seconds to one loss, and the D where they cross",
     profiles={

@@ -16,6 +16,7 @@ def _models(
 
 
 SWEEP = Sweep(
+    timed=True,
     name="models",
     about="Gaussianization by rotation, and couplings: what gscale advise predicts layers and seconds from",
     profiles={

@@ -1,23 +1,13 @@
 """The ``gscale`` command."""
 
-import dataclasses
 import json
-import os
-import signal
-import sys
-import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
 from gscale.bench import baseline as baselines
@@ -25,34 +15,34 @@ from gscale.bench import catalog, store
 from gscale.bench.findings import find
 from gscale.bench.gate import judge
 from gscale.bench.gauges import Gauge, gauges
-from gscale.bench.own import on_own
 from gscale.bench.pilot import pilot
-from gscale.bench.run import run_cell
-from gscale.bench.sweep import Cell, Profile, Sweep
 from gscale.bench.verdicts import lines as verdict_lines
 from gscale.bench.verdicts import write_junit
-from gscale.cli_data import OwnColumns, OwnEncoding, OwnFile, own_data
+from gscale.cli_data import OwnColumns, OwnEncoding, own_data
 from gscale.cli_data import app as data_app
 from gscale.cli_density import density_app, detect_app
+from gscale.cli_files import merge, status
 from gscale.cli_images import register as register_images
+from gscale.cli_run import execute, parse_dims, run
 from gscale.cli_speed import app as speed_app
+from gscale.command import told
 from gscale.compiled import keep_compiled
 from gscale.data.source import Source
 from gscale.errors import InputError
-from gscale.progress import timed_progress
-from gscale.threads import keep_lapack_to_one_thread
+from gscale.threads import keep_from_hanging, keep_lapack_to_one_thread
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(data_app, name="data")
 app.add_typer(density_app, name="density")
 app.add_typer(detect_app, name="detect")
 app.add_typer(speed_app, name="speed")
+app.command("run")(run)
+app.command("status")(status)
+app.command("merge")(merge)
 register_images(app)
 console = Console(highlight=False)
-_CELLS = "{task.fields[cells]}/{task.fields[n_cells]} cells"
 
 _RESULTS = Path("results")
-_THREADED = "xla_cpu_multi_thread_eigen"
 
 Folder = Annotated[Path, typer.Argument(help="A results folder, such as results or results/patches.")]
 
@@ -76,27 +66,6 @@ def list_sweeps() -> None:
 
 
 @app.command()
-def run(
-    sweeps: Annotated[
-        list[str], typer.Argument(help="Names (see gscale list) or files such as my_sweep.py.")
-    ],
-    dims: Annotated[str | None, typer.Option(help="Other dimensions, such as 4,8,16.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Another number of seeds.")] = None,
-    data: OwnFile = None,
-    columns: OwnColumns = None,
-    encode: OwnEncoding = False,
-    profile: Annotated[Profile, typer.Option(help="How large.")] = "quick",
-    out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
-) -> None:
-    """Run the cells of sweeps that are not in the results folder yet."""
-    own = None if data is None else own_data(data, columns, encode)
-    done = _run([_plan(name, profile, _parse_dims(dims), seeds, own) for name in sweeps], out)
-    console.print(f"{done.text()}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
-    if done.failed:
-        raise typer.Exit(1)
-
-
-@app.command()
 def fit(
     folder: Folder,
     target: Annotated[
@@ -110,7 +79,7 @@ def fit(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit layers against D, with 95 % intervals; and turning layers and distances, where there are any."""
-    found = find(store.read_tables(folder), target or (), only, _parse_dims(at, "--at") or ())
+    found = find(store.read_tables(folder), target or (), only, parse_dims(at, "--at") or ())
     failures = store.read_failures(folder)
     if as_json:
         print(json.dumps({**found.records(), "failed": failures}, indent=2))
@@ -215,13 +184,9 @@ def report(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; an error a user can cause is one line and exit code 2."""
-    _keep_from_hanging()
+    keep_from_hanging()
     keep_lapack_to_one_thread()
-    try:
-        app(arguments)
-    except InputError as error:
-        print(f"gscale: {error}", file=sys.stderr)
-        sys.exit(2)
+    told(app, arguments)
 
 
 def _at_hand() -> pd.DataFrame:
@@ -239,48 +204,11 @@ def _piloted(source: Source, out: Path) -> pd.DataFrame:
     """The table of a pilot on the rows of a source."""
     sweep = pilot(source)
     cells = sweep.cells("quick")
-    done = _run([(sweep, cells)], out)
+    done = execute([(sweep, cells)], out)
     if done.failed == len(cells):
         raise InputError(f"the pilot failed in all its cells: see {out / sweep.name}")
     table = store.read_tables(out / sweep.name)
     return table[table["cell_id"].isin([cell.id for cell in cells])]
-
-
-def _keep_from_hanging() -> None:
-    """Keep products on CPUs to one thread, where XLA's threads may wait for each other for ever.
-
-    They did in three runs of three of ICA(30) at N = 8000 and D above 36 (jax 0.10). XLA reads its flags when
-    it first computes. Whoever sets the flag decides.
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    if _THREADED not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --{_THREADED}=false".strip()
-
-
-@dataclasses.dataclass
-class _Count:
-    run: int = 0
-    there: int = 0
-    failed: int = 0
-    interrupted: bool = False
-
-    def text(self) -> str:
-        return f"{self.run} cells run, {self.there} there already, {self.failed} failed"
-
-
-@contextmanager
-def _interrupts_noted(done: _Count) -> Iterator[None]:
-    """Note Ctrl-C as it comes: within jax a KeyboardInterrupt may become another error, or none at all."""
-
-    def note(*_: object) -> None:
-        done.interrupted = True
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _update(path: Path, found: list[Gauge], reason: str) -> None:
@@ -288,96 +216,6 @@ def _update(path: Path, found: list[Gauge], reason: str) -> None:
         raise InputError("--update without a reason: say why the baselines change with --reason TEXT")
     baselines.write(path, found, reason.strip(), baselines.read(path) if path.exists() else None)
     print(f"{len(found)} baselines are now those of these results: {path}")
-
-
-def _parse_dims(text: str | None, option: str = "--dims") -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    dims = []
-    for part in text.split(","):
-        try:
-            dims.append(int(part))
-        except ValueError:
-            raise InputError(
-                f"{option} {text}: {part!r} is no integer; give dimensions such as 4,8,16"
-            ) from None
-    return tuple(dims)
-
-
-def _plan(
-    name: str, profile: Profile, dims: tuple[int, ...] | None, n_seeds: int | None, own: Source | None
-) -> tuple[Sweep, tuple[Cell, ...]]:
-    if n_seeds is not None and n_seeds < 1:
-        raise InputError(f"--seeds {n_seeds}: at least 1 seed is needed")
-    sweep = catalog.load(name)
-    sweep = sweep if own is None else on_own(sweep, profile, own)
-    return sweep, sweep.cells(profile, dims, n_seeds)
-
-
-def _run(todo: list[tuple[Sweep, tuple[Cell, ...]]], out: Path) -> _Count:
-    """Run what is not there yet under a progress bar; on Ctrl-C say what is kept, and exit."""
-    for sweep, _ in todo:
-        store.prepare(out / sweep.name)
-    done = _Count()
-    try:
-        with _interrupts_noted(done), timed_progress(_CELLS, console) as bar:
-            planned = [cell for _, cells in todo for cell in cells]
-            total = sum(cell.cost for cell in planned)
-            task = bar.add_task("", total=total, cells=0, n_cells=len(planned))
-            for sweep, cells in todo:
-                for cell in cells:
-                    _run_one(sweep, cell, out / sweep.name, bar, task, done)
-    except KeyboardInterrupt:
-        console.print(f"Stopped. {done.text()}, and kept in {out}; the same command goes on from there.")
-        raise typer.Exit(130) from None
-    return done
-
-
-def _run_one(sweep: Sweep, cell: Cell, folder: Path, bar: Progress, task: Any, done: _Count) -> None:
-    begun = time.perf_counter()
-    before = bar.tasks[0].completed
-    bar.update(task, description=f"{sweep.name}: {escape(str(cell))}")
-
-    def tick(layer: int) -> None:
-        _stop_if_asked(done)
-        bar.update(task, completed=before + cell.cost * layer / cell.n_layers)
-
-    if store.cell_path(folder, cell.id).exists():
-        done.there += 1
-    else:
-        try:
-            keep = partial(store.write_histograms, folder, cell.id)
-            store.write_cell(folder, cell.id, run_cell(cell, sweep.name, tick, keep))
-            done.run += 1
-            outcome = f"{time.perf_counter() - begun:.1f} s"
-        except InputError:
-            raise
-        except Exception as error:
-            if done.interrupted:
-                raise KeyboardInterrupt from error
-            path = store.write_failure(folder, cell.id, _failure(sweep, cell, error))
-            done.failed += 1
-            outcome = f"[red]failed[/]: {escape(str(error))}; see {path}"
-        bar.console.print(f"{sweep.name}: {escape(str(cell))}: {outcome}", soft_wrap=True)
-    bar.update(task, completed=before + cell.cost, cells=done.run + done.there + done.failed)
-    _stop_if_asked(done)
-
-
-def _stop_if_asked(done: _Count) -> None:
-    """Raise what was raised when Ctrl-C came, in case it came while Python collected garbage and was lost."""
-    if done.interrupted:
-        raise KeyboardInterrupt
-
-
-def _failure(sweep: Sweep, cell: Cell, error: Exception) -> dict[str, str]:
-    return {
-        "sweep": sweep.name,
-        "cell_id": cell.id,
-        "cell": str(cell),
-        "setting": repr(cell),
-        "error": f"{type(error).__name__}: {error}",
-        "traceback": traceback.format_exc(),
-    }
 
 
 if __name__ == "__main__":

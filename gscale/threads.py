@@ -1,9 +1,23 @@
-"""Threads of the library that factorises JAX's matrices on CPUs."""
+"""Threads on CPUs: those of XLA, and of the library that factorises JAX's matrices."""
 
+import os
 from pathlib import Path
 
 import scipy.linalg.cython_lapack  # noqa: F401 - loads the library that JAX calls
 from threadpoolctl import ThreadpoolController
+
+_THREADED = "xla_cpu_multi_thread_eigen"
+
+
+def keep_from_hanging() -> None:
+    """Keep products on CPUs to one thread, where XLA's threads may wait for each other for ever.
+
+    They did in three runs of three of ICA(30) at N = 8000 and D above 36 (jax 0.10). XLA reads its flags when
+    it first computes. Whoever sets the flag decides.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _THREADED not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --{_THREADED}=false".strip()
 
 
 def keep_lapack_to_one_thread() -> None:

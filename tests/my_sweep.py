@@ -1,6 +1,10 @@
 """A user's own sweep, with a rotation and a data set from outside the package."""
 
+import os
+import signal
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +37,13 @@ class Flawed:
             x = x.at[:, -1].set(last[self.flaw])
         if self.flaw == "bug":
             raise RuntimeError("a bug of the user's")
+        if self.flaw == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.flaw == "killed once" and not (mark := Path("killed")).exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.flaw == "slow":
+            time.sleep(60)
         return Rows(x[:n_train], x[n_train:])
 
 

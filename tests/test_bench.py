@@ -303,7 +303,7 @@ PLANTED = {
     plant_garbage: "is not a readable parquet file",
     plant_half: "is not a readable parquet file",
     plant_foreign: "is not a gscale table",
-    plant_other_schema: "has schema 99, this gscale reads 1",
+    plant_other_schema: "has schema 99, this gscale reads 2",
     plant_other_columns: "does not have the columns",
 }
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gscale import cli
 from gscale.bench import catalog, store
+from gscale.bench.engine import attempt
 from gscale.bench.run import run_cell
 
 HERE = Path(__file__).parent
@@ -224,7 +224,7 @@ def test_an_interrupt_that_jax_swallows_is_still_one(gscale, monkeypatch):
         except KeyboardInterrupt as interrupt:
             raise ValueError("comparing went wrong") from interrupt
 
-    monkeypatch.setattr(cli, "run_cell", swallow)
+    monkeypatch.setattr(attempt, "run_cell", swallow)
     code, out, _ = gscale("run", MINE)
     assert code == 130
     assert "0 cells run, 0 there already, 0 failed" in out
@@ -240,11 +240,11 @@ def test_an_interrupt_that_is_lost_in_a_callback_is_still_one(gscale, monkeypatc
             time.sleep(5)
         return run_cell(*arguments)
 
-    monkeypatch.setattr(cli, "run_cell", lose)
+    monkeypatch.setattr(attempt, "run_cell", lose)
     code, out, _ = gscale("run", MINE)
     assert code == 130
     assert "0 cells run, 0 there already, 0 failed" in out
-    monkeypatch.setattr(cli, "run_cell", lambda *arguments: lose(*arguments[:2], lambda _: None))
+    monkeypatch.setattr(attempt, "run_cell", lambda *arguments: lose(*arguments[:2], lambda _: None))
     code, out, _ = gscale("run", MINE)
     assert code == 130
     assert "1 cells run, 0 there already, 0 failed" in out

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gscale import cli
+from gscale import cli, cli_run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
@@ -31,6 +31,7 @@ FEWER = {
     "gscale run gaussian_population --dims 4,8,16 --seeds 3 --out again": "--dims 2,4",
     "gscale run patches --dims 4,16,64 --seeds 5": "--profile ci --dims 4 --seeds 1",
     "gscale run gaussian_population --profile full": "--dims 2 --seeds 1",
+    "gscale run gaussian_population --jobs 2 --cell-timeout 600": "--profile ci --dims 2 --seeds 1",
     "gscale run tables --data my.csv": "--profile ci --seeds 1 --dims 2",
     "gscale run tables --data my.csv --dims 2,4": "--profile ci --seeds 1 --dims 2",
     "gscale run patches --profile full --dims 64,100 --out results-a": "--profile ci --dims 4 --seeds 1",
@@ -104,7 +105,7 @@ def test_a_command_named_in_passing_exists(span, tmp_path, monkeypatch):
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         return
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_run_one", lambda *_: None)  # planned, and no cell of it run
+    monkeypatch.setattr(cli_run, "run_serially", lambda *_: None)  # planned, and no cell of it run
     (tmp_path / "my_sweep.py").write_text(PYTHON[min(SWEEPS)])
     whole = arguments[0] == "run" and len(arguments) > 1
     with pytest.raises(SystemExit) as ended:

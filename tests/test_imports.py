@@ -120,7 +120,7 @@ ALLOWED = {
     | {f"gscale.{name}" for name in ("flow", "marginals", "rotations", "saved", "train")},
     "progress": {"gscale.end_to_end"},
     "bench": set(),
-    "bench.store": FOUNDATION,
+    "bench.store": FOUNDATION | {f"gscale.bench.{name}" for name in ("claims", "files", "gathered")},
     "bench.sweep": FOUNDATION
     | {"gscale.bench.store", "gscale.data.source"}
     | {f"gscale.{name}" for name in ("flow", "optimise", "parameters", "rotations")},
@@ -138,6 +138,26 @@ ALLOWED = {
     | {"gscale.end_to_end"}
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "provenance", "sampled")}
     | {"gscale.bench.store", "gscale.bench.sweep"},
+    "bench.files": FOUNDATION,
+    "bench.claims": {"gscale.bench.files"},
+    "bench.gathered": {"gscale.bench.files"},
+    "bench.journal": FOUNDATION | {"gscale.bench.claims", "gscale.bench.files"},
+    "bench.status": FOUNDATION | {"gscale.bench.journal", "gscale.bench.store"},
+    "bench.engine": set(),
+    "bench.engine.attempt": FOUNDATION
+    | {f"gscale.bench.{name}" for name in ("claims", "clock", "journal", "run", "store", "sweep")},
+    "bench.engine.worker": FOUNDATION
+    | {f"gscale.bench.{name}" for name in ("catalog", "engine.attempt", "sweep")}
+    | {"gscale.compiled", "gscale.threads"},
+    "bench.engine.crew": FOUNDATION | {"gscale.bench.engine.attempt", "gscale.bench.claims"},
+    "bench.engine.pool": FOUNDATION | {"gscale.bench.engine.attempt", "gscale.bench.engine.worker"},
+    "bench.engine.serial": {"gscale.bench.engine.attempt"},
+    "bench.engine.cluster": FOUNDATION | {"gscale.bench.engine.attempt", "gscale.bench.engine.worker"},
+    "cli_files": {"gscale.bench.files", "gscale.bench.status", "gscale.bench.store"},
+    "cli_run": FOUNDATION
+    | {f"gscale.bench.{name}" for name in ("catalog", "files", "journal", "own", "store", "sweep")}
+    | {f"gscale.bench.engine.{name}" for name in ("attempt", "cluster", "crew", "pool", "serial")}
+    | {"gscale", "gscale.cli_data", "gscale.data.source", "gscale.devices", "gscale.progress"},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.censored": set(),
     "bench.scaling.estimates": set(),
@@ -285,7 +305,7 @@ def imports_of(path):
 def test_imports_point_one_way():
     for path in PACKAGE.rglob("*.py"):
         room = room_of(path)
-        if room in ("__init__", "cli"):
+        if room in ("__init__", "_public", "command", "cli"):
             continue
         assert room in ALLOWED, f"{room} is a new room: say what it may import"
         ours = {name for name in imports_of(path) if name.split(".")[0] == "gscale"}
@@ -296,6 +316,11 @@ def test_what_reads_tables_never_touches_jax():
     bench = PACKAGE / "bench"
     for path in (
         bench / "store.py",
+        bench / "claims.py",
+        bench / "files.py",
+        bench / "gathered.py",
+        bench / "journal.py",
+        bench / "status.py",
         bench / "compare.py",
         bench / "distances.py",
         bench / "findings.py",
@@ -318,6 +343,11 @@ def test_what_reads_tables_never_touches_jax():
         *(bench / "scaling").glob("*.py"),
     ):
         assert not {"jax", "equinox"} & {name.split(".")[0] for name in imports_of(path)}
+
+
+def test_status_and_merge_start_without_jax():
+    code = "import gscale.command, gscale.cli_files, sys; assert not {'jax', 'sklearn'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_importing_gscale_leaves_the_configuration_of_jax_alone():

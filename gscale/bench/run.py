@@ -114,6 +114,7 @@ def _rows(cell: Cell, sweep: str, curves: Curves) -> pd.DataFrame:
         dtype=cell.dtype,
         metric=curves.metric,
         seconds_compile=curves.seconds_compile,
+        side_by_side=False,
         **provenance(),
         created=pd.Timestamp(datetime.now(UTC)),
     )

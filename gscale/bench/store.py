@@ -4,15 +4,22 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gscale.bench.claims import claim, clean
+from gscale.bench.files import is_remote, writing
+from gscale.bench.files import write_whole as write_whole
+from gscale.bench.gathered import gather_many, read_together
 from gscale.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_WITHOUT = {1: "side_by_side"}  # older versions, by the column that they lack: read as null
 
 SCHEMA = pa.schema(
     [
@@ -34,6 +41,7 @@ SCHEMA = pa.schema(
         pa.field("loss_test", pa.float64(), nullable=False),  # nats, on new rows
         pa.field("seconds", pa.float64(), nullable=False),  # to this depth, a seed's share of its batch
         pa.field("seconds_compile", pa.float64(), nullable=False),  # or to read it; not in seconds
+        pa.field("side_by_side", pa.bool_()),  # other cells ran meanwhile; null: unknown
         pa.field("device", pa.string(), nullable=False),  # what it was computed on
         pa.field("jax", pa.string(), nullable=False),  # version
         pa.field("gscale", pa.string(), nullable=False),  # version
@@ -54,11 +62,14 @@ HISTOGRAMS = pa.schema(
         pa.field("high", pa.float64(), nullable=False),  # of the bin
         pa.field("count", pa.int64(), nullable=False),  # rows in the bin
     ],
-    metadata={"gscale_schema": str(SCHEMA_VERSION)},
+    metadata={"gscale_schema": "1"},
 )
 
 # What a failure record says of a cell.
-FAILURE = ("sweep", "cell_id", "cell", "setting", "error", "traceback")
+FAILURE = ("sweep", "cell_id", "cell", "setting", "error", "traceback", "seconds")
+
+_ROW = [("seed", "ascending"), ("n_layers", "ascending")]
+_MEASURED = ["seed", "n_layers", "metric", "loss_train", "loss_test"]  # what the setting alone decides
 
 _ASIDE = "_histograms"  # who reads a folder of tables as one passes over names that begin like this
 
@@ -83,38 +94,40 @@ def failure_path(folder: Path, cell_id: str) -> Path:
 
 
 def prepare(folder: Path) -> None:
-    """Make a results folder, check that it can be written and that what it holds is ours.
+    """Make a results folder, check that it can be written and that what it holds is ours; clean it up.
 
     Raises
     ------
     InputError
         If it cannot be written, or holds a corrupt or foreign table or one of another schema.
     """
+    probe = folder / f".probe.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}.tmp"
-        probe.touch()
-        probe.unlink()
+        write_whole(probe, b"") if is_remote(folder) else probe.touch()
+        probe.unlink(missing_ok=True)  # another run may have cleaned up
     except OSError as error:
-        raise InputError(
-            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
-        ) from None
+        reason = error.strerror or error
+        raise InputError(f"cannot write to {folder}: {reason}; choose another folder with --out") from None
+    clean(folder)
     for path in folder.glob("*.parquet"):
-        _check(path)
+        _opened(path, SCHEMA)
 
 
 def write_cell(folder: Path, cell_id: str, rows: pd.DataFrame) -> Path:
     """Write a finished cell under another name, then rename it: a reader sees all of it or nothing."""
-    _write_table(cell_path(folder, cell_id), rows, SCHEMA)
-    failure_path(folder, cell_id).unlink(missing_ok=True)
+    with writing(folder):
+        _write_table(cell_path(folder, cell_id), rows, SCHEMA)
+        failure_path(folder, cell_id).unlink(missing_ok=True)
     return cell_path(folder, cell_id)
 
 
 def write_histograms(folder: Path, cell_id: str, counts: pd.DataFrame) -> Path:
     """Write a cell's histograms, whole or not at all; before its table, so that a finished cell has them."""
     path = folder / _ASIDE / f"{cell_id}.parquet"
-    path.parent.mkdir(exist_ok=True)
-    _write_table(path, counts, HISTOGRAMS)
+    with writing(folder):
+        path.parent.mkdir(exist_ok=True)
+        _write_table(path, counts, HISTOGRAMS)
     return path
 
 
@@ -127,7 +140,8 @@ def _write_table(path: Path, rows: pd.DataFrame, schema: pa.Schema) -> None:
 
 def write_failure(folder: Path, cell_id: str, record: dict[str, str]) -> Path:
     """Write why a cell failed; it is no result, and the next run tries the cell again."""
-    write_whole(failure_path(folder, cell_id), json.dumps(record, indent=2).encode())
+    with writing(folder):
+        write_whole(failure_path(folder, cell_id), json.dumps(record, indent=2).encode())
     return failure_path(folder, cell_id)
 
 
@@ -145,6 +159,12 @@ def read_tables(folder: Path) -> pd.DataFrame:
     if not paths:
         raise InputError(f"{folder} holds no results: make some with gscale run")
     return _read(paths, SCHEMA)
+
+
+def gather(folder: Path) -> None:
+    """Bring up to date what makes reading a large folder fast; nothing is lost if it is not done."""
+    if paths := sorted(folder.glob("*.parquet")):
+        gather_many(paths, lambda path: _read_one(path, SCHEMA), SCHEMA)
 
 
 def has_tables(folder: Path) -> bool:
@@ -174,10 +194,23 @@ def no_histograms() -> pd.DataFrame:
 
 
 def _read(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
-    for path in paths:
-        _check(path, schema)
-    tables = [pq.read_table(path, schema=schema) for path in paths]
+    folders = [list(group) for _, group in groupby(paths, lambda path: path.parent)]
+    tables = [read_together(group, lambda path: _read_one(path, schema), schema) for group in folders]
     return pa.concat_tables(tables).to_pandas()
+
+
+def _read_one(path: Path, schema: pa.Schema) -> pa.Table:
+    """A checked table; damage behind its header is told like damage of it."""
+    file = _opened(path, schema)
+    try:
+        return _migrated(file.read(use_threads=False), schema)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = str(error).splitlines()[0]
+    return InputError(f"{path} is not a readable parquet file ({reason}): move or delete it")
 
 
 def read_failures(folder: Path) -> list[dict[str, str]]:
@@ -188,44 +221,119 @@ def read_failures(folder: Path) -> list[dict[str, str]]:
     InputError
         If one is corrupt.
     """
-    paths = sorted(folder.glob("*.failed.json")) or sorted(folder.glob("*/*.failed.json"))
-    return [_failure(path) for path in paths]
+    return [_failure(path) for path in _failure_paths(folder)]
+
+
+def _failure_paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.failed.json")) or sorted(folder.glob("*/*.failed.json"))
+
+
+def read_failures_of(folder: Path) -> list[dict[str, str]]:
+    """The failure records in a folder alone."""
+    return [_failure(path) for path in sorted(folder.glob("*.failed.json"))]
 
 
 def _failure(path: Path) -> dict[str, str]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        record.setdefault("seconds", "")  # older ones lack it
         return {name: str(record[name]) for name in FAILURE}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is no failure record: delete it, and run the sweep again") from None
 
 
-def _check(path: Path, expected: pa.Schema = SCHEMA) -> None:
+def _opened(path: Path, expected: pa.Schema) -> pq.ParquetFile:
+    """A file of a schema that is ours."""
     try:
-        schema = pq.read_schema(path)
+        file = pq.ParquetFile(pa.BufferReader(path.read_bytes()))
     except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is not a readable parquet file ({reason}): move or delete it") from None
+        raise _unreadable(path, error) from None
+    _check(path, file.schema_arrow, expected)
+    return file
+
+
+def _check(path: Path, schema: pa.Schema, expected: pa.Schema) -> None:
     version = (schema.metadata or {}).get(b"gscale_schema")
     if version is None:
         raise InputError(f"{path} is not a gscale table: move it out of the results folder")
-    if version != str(SCHEMA_VERSION).encode():
-        raise InputError(
-            f"{path} has schema {version.decode()}, this gscale reads {SCHEMA_VERSION}: use another folder"
-        )
+    found, current = version.decode(), (expected.metadata or {})[b"gscale_schema"].decode()
+    if expected is SCHEMA and found in map(str, _WITHOUT):
+        expected = expected.remove(expected.get_field_index(_WITHOUT[int(found)]))
+    elif found != current:
+        raise InputError(f"{path} has schema {found}, this gscale reads {current}: use another folder")
     if not schema.equals(expected):
-        raise InputError(f"{path} does not have the columns of schema {SCHEMA_VERSION}: move or delete it")
+        raise InputError(f"{path} does not have the columns of schema {found}: move or delete it")
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name, then rename it: a reader sees all of it or nothing."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)  # half a file, where the disk is full
-        raise
+def _migrated(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table of an older version with the columns of this one."""
+    if table.schema.equals(schema):
+        return table
+    for name in set(schema.names) - set(table.schema.names):
+        table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
+    versions = pa.array([SCHEMA_VERSION] * len(table), schema.field("schema").type)
+    table = table.set_column(table.schema.get_field_index("schema"), "schema", versions)
+    return table.select(schema.names).cast(schema)
+
+
+def merge(folders: Iterable[Path], out: Path) -> int:
+    """Copy the cells of results folders into one, ``out/<sweep>``; return how many were looked at.
+
+    A failure record is copied where no folder has the cell's result.
+
+    Raises
+    ------
+    InputError
+        If a folder is none or holds no results, a file is damaged, foreign or of another schema, or a cell
+        has different numbers in two of them: nothing is written then.
+    """
+    folders = list(folders)
+    if (known := [path for path in folders if not path.is_dir()]) or not folders:
+        raise InputError(f"{known[0] if known else 'nothing'} is no folder: give results folders to merge")
+    found: dict[Path, Path] = {}
+    for path in (path for folder in (out, *folders) for path in _table_paths(folder)):
+        place = out / _sweep_of(path) / path.name
+        if (other := found.setdefault(place, path)) != path:
+            _check_equal(other, path)
+    places = {place.parent for place in found}
+    for folder in places:
+        prepare(folder)
+    for place, path in found.items():
+        if place.resolve() != path.resolve():
+            _copy(path, place)
+    for path in (path for folder in folders for path in _failure_paths(folder)):
+        _copy_failure(path, out)
+    for folder in places:
+        gather(folder)
+    return len(found)
+
+
+def _sweep_of(path: Path) -> str:
+    return str(_read_one(path, SCHEMA).column("sweep")[0])
+
+
+def _check_equal(a: Path, b: Path) -> None:
+    """Refuse other losses; seconds and devices may differ."""
+    tables = [_read_one(path, SCHEMA).select(_MEASURED).sort_by(_ROW) for path in (a, b)]
+    if not tables[0].to_pandas().equals(tables[1].to_pandas()):
+        raise InputError(f"cell {a.stem} has other numbers in {b} than in {a}: move or delete one of the two")
+
+
+def _copy(path: Path, place: Path) -> None:
+    histograms = path.parent / _ASIDE / path.name
+    with claim(place.parent, path.stem), writing(place.parent):  # so that no run takes it for a leftover
+        if histograms.exists():
+            aside = place.parent / _ASIDE
+            aside.mkdir(exist_ok=True)
+            write_whole(aside / path.name, histograms.read_bytes())
+        write_whole(place, path.read_bytes())
+        failure_path(place.parent, path.stem).unlink(missing_ok=True)
+
+
+def _copy_failure(path: Path, out: Path) -> None:
+    record = _failure(path)
+    folder = out / record["sweep"]
+    if not cell_path(folder, record["cell_id"]).exists():
+        prepare(folder)
+        with claim(folder, record["cell_id"]):
+            write_failure(folder, record["cell_id"], record)

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import product
 from typing import Literal
 
-from gscale.bench.store import SCHEMA_VERSION, short
+from gscale.bench.store import short
 from gscale.data.source import Source
 from gscale.errors import InputError
 from gscale.flow import LayerSpec, Spec
@@ -17,6 +17,7 @@ from gscale.rotations import Haar, Identity
 
 Profile = Literal["ci", "quick", "full"]
 DType = Literal["float32", "float64"]
+_ID_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,8 @@ class Cell:
 
     @cached_property
     def id(self) -> str:
-        """Hash of the setting and of the schema its table is written in."""
-        return hashlib.sha256(f"{SCHEMA_VERSION}:{self!r}".encode()).hexdigest()[:16]
+        """Hash of the setting; what is run already keeps its name when the table gains a column."""
+        return hashlib.sha256(f"{_ID_VERSION}:{self!r}".encode()).hexdigest()[:16]
 
     @property
     def cost(self) -> float:
@@ -278,11 +279,14 @@ class Sweep:
         One line: the question it answers.
     profiles : mapping of str to tuple of Grid
         What "ci", "quick" and "full" run.
+    timed : bool
+        Whether it is there for its seconds: then its cells never run side by side.
     """
 
     name: str
     about: str
     profiles: Mapping[Profile, tuple[Grid, ...]]
+    timed: bool = False
 
     def cells(
         self, profile: Profile, dims: tuple[int, ...] | None = None, n_seeds: int | None = None

@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
-from sklearn.datasets import load_digits, load_sample_image
 
 from gscale.data.cuts import area_average
 from gscale.data.source import Rows, check_available, check_square, generator
@@ -103,6 +102,8 @@ class Digits:
 @cache
 def _photographs() -> np.ndarray:
     """Grey photographs (2, 427, 640), values 0 … 255."""
+    from sklearn.datasets import load_sample_image  # takes a second
+
     colour = np.stack([load_sample_image(name) for name in _PHOTOGRAPHS])
     return np.rint(colour @ _LUMINANCE)
 
@@ -110,6 +111,8 @@ def _photographs() -> np.ndarray:
 @cache
 def _digits() -> np.ndarray:
     """Images (1797, 8, 8), values 0 … 16."""
+    from sklearn.datasets import load_digits  # takes a second
+
     return load_digits().images
 
 

@@ -1,11 +1,8 @@
 """Tables that ship with scikit-learn; small, for a first look and for tests."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from gscale.data.cuts import RandomColumns, TableCut
 from gscale.data.rows import Pool, look_through
@@ -31,7 +28,7 @@ class BreastCancer(FromTable):
 
     @property
     def pool(self) -> Pool:
-        return _pool(load_breast_cancer)
+        return _pool("breast_cancer")
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Wine(FromTable):
 
     @property
     def pool(self) -> Pool:
-        return _pool(load_wine)
+        return _pool("wine")
 
 
 @dataclass(frozen=True)
@@ -61,14 +58,12 @@ class Diabetes(FromTable):
 
     @property
     def pool(self) -> Pool:
-        return _pool(_unscaled_diabetes)
-
-
-def _unscaled_diabetes() -> Any:
-    return load_diabetes(scaled=False)  # as measured: integers are seen to be integers
+        return _pool("diabetes", scaled=False)  # as measured: integers are seen to be integers
 
 
 @cache
-def _pool(load: Callable[[], Any]) -> Pool:
-    found = load()
-    return look_through(found.data, tuple(found.feature_names), load.__name__.removeprefix("load_"))
+def _pool(name: str, **settings: Any) -> Pool:
+    from sklearn import datasets  # takes a second
+
+    found = getattr(datasets, f"load_{name}")(**settings)
+    return look_through(found.data, tuple(found.feature_names), name)

@@ -1,0 +1,1 @@
+"""Running many cells: claimed, measured, written and, where they fail, recorded."""

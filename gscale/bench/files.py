@@ -1,0 +1,80 @@
+"""Files of a results folder: whole or absent, and errors of one line."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from gscale.errors import InputError
+
+_PAUSES = (0.1, 0.4, 1.6, 6.4)  # seconds before a write to an object store is tried again
+
+
+def place(folder: str | Path) -> Path:
+    """A folder by its name: of this machine, or with :// of an object store such as s3://bucket/results.
+
+    Raises
+    ------
+    InputError
+        If what the store needs is not installed.
+    """
+    name = str(folder)
+    if "://" not in name:
+        return Path(name)
+    try:
+        from upath import UPath
+
+        return cast(Path, UPath(name, use_listings_cache=False))  # others write there meanwhile
+    except (ImportError, ValueError) as error:
+        raise InputError(f"{name}: {error}; for s3:// install gscale[s3]") from None
+
+
+def is_remote(path: Path) -> bool:
+    """Whether it lies in an object store: a file there appears whole, and there are no locks."""
+    return "://" in str(path)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """A full disk, a folder that is gone or read-only: an error of one line, and nothing half written."""
+    try:
+        yield
+    except TimeoutError:  # of a lock, which is an OSError too
+        raise
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror or error}; when it can be written, the same command "
+            "goes on from what is finished"
+        ) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name, then rename it: a reader sees all of it or nothing."""
+    if is_remote(path):
+        _put(path, content)
+        return
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # half a file, where the disk is full
+        raise
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write an object, which is whole or absent; a store that fails is asked again, longer apart."""
+    for pause in (*_PAUSES, None):
+        try:
+            path.write_bytes(content)
+        except Exception as error:  # each store has errors of its own
+            if pause is None:
+                raise OSError(f"{type(error).__name__}: {error}") from error
+            time.sleep(pause)
+        else:
+            return

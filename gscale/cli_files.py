@@ -1,0 +1,40 @@
+"""``gscale status`` and ``gscale merge``: what is in results folders, without JAX, which takes seconds."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gscale.bench import status as progress
+from gscale.bench import store
+from gscale.bench.files import place
+
+_FOLDER = "A results folder, such as results, results/patches or s3://bucket/results."
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(help=_FOLDER, parser=place, metavar="FOLDER")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which cells are done, which failed and why, which are missing, and how long it takes."""
+    found = progress.statuses(folder)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
+        return
+    for line in progress.lines(found):
+        print(line)
+
+
+def merge(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Results folders, such as results-a results-b.", parser=place, metavar="FOLDERS"),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="The folder to put them together in.", parser=place, metavar="FOLDER")
+    ],
+) -> None:
+    """Put results folders together; the same cell with different numbers is an error that names it."""
+    print(f"{store.merge(folders, out)} cells in {out}")
