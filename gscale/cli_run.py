@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, TaskID
 
+from gscale import devices
 from gscale.bench import catalog, journal, store
 from gscale.bench.engine.attempt import Outcome, Task
 from gscale.bench.engine.crew import Crew, run_in_crew
@@ -45,8 +46,13 @@ def run(
     dask: Annotated[
         str | None, typer.Option(help="Address of a dask scheduler that has the workers; local: start them.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or gpu: what to compute on; JAX chooses if not given.")
+    ] = None,
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
+    if device is not None:
+        devices.use(device)
     own = None if data is None else own_data(data, columns, encode)
     todo = [_plan(name, profile, parse_dims(dims), seeds, own) for name in sweeps]
     files = [name for name in sweeps if name.endswith(".py")]

@@ -157,7 +157,7 @@ ALLOWED = {
     "cli_run": FOUNDATION
     | {f"gscale.bench.{name}" for name in ("catalog", "files", "journal", "own", "store", "sweep")}
     | {f"gscale.bench.engine.{name}" for name in ("attempt", "cluster", "crew", "pool", "serial")}
-    | {"gscale.cli_data", "gscale.data.source", "gscale.progress"},
+    | {"gscale", "gscale.cli_data", "gscale.data.source", "gscale.devices", "gscale.progress"},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.censored": set(),
     "bench.scaling.estimates": set(),

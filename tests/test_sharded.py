@@ -101,3 +101,12 @@ def test_a_device_that_is_not_there_is_one_line(monkeypatch):
     assert os.environ["JAX_PLATFORMS"] == "cpu"
     with pytest.raises(InputError, match=r"JAX computes on cpu already, not on 'gpu'|no device 'gpu'"):
         chosen.use("gpu")
+
+
+def test_a_run_is_told_on_what_to_compute(gscale):
+    mine = str(HERE / "my_sweep.py")
+    code, _, err = gscale("run", mine, "--device", "gpu")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "not on 'gpu'" in err or "no device 'gpu'" in err
+    assert not Path("results").exists()
+    assert gscale("run", mine, "--device", "cpu")[0] == 0
