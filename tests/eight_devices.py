@@ -1,16 +1,12 @@
-"""On eight simulated devices: flows of rows split over them beside those of one, as JSON."""
+"""Flows of rows split over all devices beside those of one, as JSON; for eight simulated ones."""
 
 import json
-import os
 
-_FLAGS = "--xla_force_host_platform_device_count=8 --xla_cpu_multi_thread_eigen=false"
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}"
+import jax
+import numpy as np
 
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
-
-from gscale import Haar, LayerSpec, Moments, Quantiles, fit_layerwise, in_blocks  # noqa: E402
-from gscale.sharded import _fit, fit_sharded, in_shards, shard_rows  # noqa: E402
+from gscale import Haar, LayerSpec, Moments, Quantiles, fit_layerwise, in_blocks
+from gscale.sharded import _fit, fit_sharded, in_shards, shard_rows
 
 N, D = 8_000, 2
 KEY = jax.random.key(3)

@@ -33,7 +33,7 @@ def rows_of(losses, dim, seed, **setting):
         "schema": store.SCHEMA_VERSION, "sweep": "population", "cell_id": "exact", "dataset": "Gaussian()",
         "n_samples": None, "rotation": "Haar()", "marginal": "Moments()", "coupling": None,
         "training": "Population()", "dtype": "float64", "metric": "kl", "seconds_compile": 0.5,
-        "device": "cpu test", "jax": "0", "gscale": "0", "commit": "abc",
+        "side_by_side": False, "device": "cpu test", "jax": "0", "gscale": "0", "commit": "abc",
         "created": pd.Timestamp("2026-01-02", tz="UTC"), **setting,
     }  # fmt: skip
     setting["cell_id"] += f"-{dim}-{setting['n_samples']}"

@@ -23,7 +23,9 @@ X = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
 @pytest.fixture(scope="module")
 def eight():
     command = [sys.executable, str(HERE / "eight_devices.py")]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+    environment = {**os.environ, "XLA_FLAGS": f"{flags} --xla_cpu_multi_thread_eigen=false"}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return json.loads(run.stdout)
 
 
