@@ -2,10 +2,11 @@
 
 import dataclasses
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -83,16 +84,26 @@ class Count:
 
 @contextmanager
 def _interrupts_noted(done: Count) -> Iterator[None]:
-    """Note Ctrl-C as it comes: within jax a KeyboardInterrupt may become another error, or none at all."""
+    """Note Ctrl-C as it comes: within jax a KeyboardInterrupt may become another error, or none at all.
+
+    One that comes in a callback, as jax has one for the garbage collector, is lost there: Python would
+    print its traceback and go on. It is noted, so it is not printed.
+    """
 
     def note(*_: object) -> None:
         done.interrupted = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, note)
+    def unraisable(lost: Any) -> None:
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            shown(lost)
+
+    shown, before = sys.unraisablehook, signal.signal(signal.SIGINT, note)
+    sys.unraisablehook = unraisable
     try:
         yield
     finally:
+        sys.unraisablehook = shown
         signal.signal(signal.SIGINT, before)
 
 
