@@ -68,6 +68,7 @@ def classify(
     folds: Annotated[int, typer.Option(help="Cross-validate in so many folds, too; 0 for none.")] = 0,
     compare: Annotated[int, typer.Option(help="Compare recipes over so many seeds, and end.")] = 0,
     table: Annotated[str, typer.Option(help="csv or parquet, for the predictions.")] = "csv",
+    allow_absent: Annotated[bool, typer.Option(help="The images to label may lack a class.")] = False,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("results/_classify"),
 ) -> None:
@@ -86,6 +87,10 @@ def classify(
             _cross_validated(given.train, chosen, folds, seed)
         fitted = _fitted(given.train, chosen, seed, keep)
         likely = fitted.classifier.probabilities(given.test.images)
+        if not allow_absent:
+            _check_all_predicted(
+                likely, given.train.classes, ", give test images of it or say --allow-absent"
+            )
         _write_classified(given, fitted, likely, table, out)
 
 
@@ -220,10 +225,17 @@ def _write_classified(given: _Given, fitted: Any, likely: np.ndarray, table: str
     if given.truth is not None:
         error = measures.calibration_error(likely, given.truth)
         print(f"test: accuracy {(predicted == given.truth).mean():.4f}, calibration error {error:.4f}")
-    absent = [name for k, name in enumerate(classes) if not (predicted == k).any()]
-    if absent:
-        print(f"gscale: no image was labelled {', '.join(absent)}", file=sys.stderr)
     print(f"{path}: {len(frame):,} images; figures and classifier.safetensors beside it")
+
+
+def _check_all_predicted(likely: np.ndarray, classes: tuple[str, ...], otherwise: str) -> None:
+    """Refuse probabilities (N, K) by which some class is that of no image."""
+    counts = np.bincount(likely.argmax(1), minlength=len(classes))
+    if not counts.min():
+        raise InputError(
+            f"no image of the test file is labelled {classes[int(counts.argmin())]}: "
+            f"leave the class out of the training file{otherwise}"
+        )
 
 
 def _job(
@@ -231,12 +243,7 @@ def _job(
 ) -> _Job:
     """All images, with their labels as they are known or predicted."""
     likely, classes = classifier.probabilities(given.test.images), given.train.classes
-    counts = np.bincount(likely.argmax(1), minlength=len(classes))
-    if not counts.min():
-        raise InputError(
-            f"no image of the test file is labelled {classes[int(counts.argmin())]}: "
-            "leave the class out of the training file or give test images of it"
-        )
+    _check_all_predicted(likely, classes, " or give test images of it")
     images = np.concatenate([given.train.images, given.test.images])
     labels = np.concatenate([given.train.labels, likely.argmax(1)])
     confidence = np.concatenate([np.ones(len(given.train.labels)), likely.max(1)])

@@ -67,6 +67,13 @@ def test_a_class_that_is_never_predicted_is_refused(gscale, small, tmp_path):
     assert code == 2
     assert err.splitlines()[-1].startswith("gscale: no image of the test file is labelled 1: ")
     assert not (tmp_path / "g").exists()  # nor the checkpoints of the classifier
+    code, _, err = gscale("classify", *small, "--out", "c")
+    assert code == 2
+    assert err.splitlines()[-1].endswith("give test images of it or say --allow-absent")
+    assert not (tmp_path / "c").exists()
+    code, _, err = gscale("classify", *small, "--out", "c", "--allow-absent")
+    assert code == 0, err
+    assert set(pd.read_csv(tmp_path / "c" / "predictions.csv")["label"]) == {0}
 
 
 @pytest.mark.parametrize(
