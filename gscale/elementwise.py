@@ -105,24 +105,26 @@ class Spline(eqx.Module):
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         inside = jnp.clip(x, self.x[0], self.x[-1])
-        x0, y0, width, height, d0, d1 = self._bin_of(inside, self.x)
-        rise, log_slope = _in_one_loop(_rise, inside - x0, width, height, d0, d1)
+        sizes = 1 / jnp.diff(self.x, axis=0), jnp.diff(self.y, axis=0)
+        x0, y0, d0, d1, per_width, height = self._bin_of(inside, self.x, sizes)
+        rise, log_slope = _in_one_loop(_rise, inside - x0, per_width, height, d0, d1)
         return y0 + rise + self._outer_derivative(x, self.x) * (x - inside), log_slope.sum()
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
         inside = jnp.clip(y, self.y[0], self.y[-1])
-        x0, y0, width, height, d0, d1 = self._bin_of(inside, self.y)
-        run, log_slope = _run(inside - y0, width, height, d0, d1)
+        sizes = jnp.diff(self.x, axis=0), 1 / jnp.diff(self.y, axis=0)
+        x0, y0, d0, d1, width, per_height = self._bin_of(inside, self.y, sizes)
+        run, log_slope = _run(inside - y0, width, per_height, d0, d1)
         return x0 + run + (y - inside) / self._outer_derivative(y, self.y), -log_slope.sum()
 
     def unconstrained(self) -> "FreeSpline":
         bins, ends = jnp.zeros_like(self.x[..., 1:, :]), jnp.zeros_like(self.x[..., :1, :])
         return FreeSpline(Fixed(self), ends, bins, ends, bins, jnp.zeros_like(self.derivatives))
 
-    def _bin_of(self, value: Array, knots: Array) -> tuple[Array, ...]:
-        """Left knot, width, height and both derivatives of the bin that holds each value, (D,) each."""
-        (x0, y0, d0), (x1, y1, d1) = _ends_of_bin(value, knots, (self.x, self.y, self.derivatives))
-        return x0, y0, x1 - x0, y1 - y0, d0, d1
+    def _bin_of(self, value: Array, knots: Array, sizes: "Tables") -> "Tables":
+        """Left knot, derivatives and sizes (K, D) of the bin that holds each value, (D,) each."""
+        left = self.x[:-1], self.y[:-1], self.derivatives[:-1]
+        return _of_bin(value, knots, (*left, self.derivatives[1:], *sizes))
 
     def _outer_derivative(self, value: Array, knots: Array) -> Array:
         return jnp.where(value < knots[0], self.derivatives[0], self.derivatives[-1])
@@ -131,16 +133,12 @@ class Spline(eqx.Module):
 Tables = tuple[Array, ...]
 
 
-def _ends_of_bin(value: Array, knots: Array, tables: Tables) -> tuple[Tables, Tables]:
-    """Rows of tables (K+1, D) at the left and at the right knot of the bin of each value (D,)."""
+def _of_bin(value: Array, knots: Array, tables: Tables) -> Tables:
+    """Rows of tables (K, D) for the bin, between knots (K+1, D), of each value (D,)."""
     index = jnp.zeros(value.shape, jnp.int32)
     for k in range(1, knots.shape[0] - 1):  # on the CPU faster than any search, for up to some 100 bins
         index += value >= knots[k]
-    place = index * value.shape[0] + jnp.arange(value.shape[0], dtype=jnp.int32)
-    low = tuple(table[:-1] for table in tables)
-    high = tuple(table[1:] for table in tables)
-    ends = gathered(low + high, place)
-    return ends[: len(tables)], ends[len(tables) :]
+    return gathered(tables, index * value.shape[0] + jnp.arange(value.shape[0], dtype=jnp.int32))
 
 
 def gathered(tables: Tables, place: Array) -> Tables:
@@ -172,20 +170,19 @@ def _in_one_loop(formula: Callable[..., tuple[Array, Array]], *of_bins: Array) -
     return results
 
 
-def _rise(run: Array, width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
+def _rise(run: Array, per_width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
     """How far y is above its left knot where x is a run to the right of it, and log dy/dx."""
-    per_width = 1 / width
-    secant, xi = height * per_width, run * per_width
+    secant, xi = height * per_width, jnp.minimum(run * per_width, 1)
     rest, mixed = 1 - xi, xi * (1 - xi)
     shrink = 1 / (secant + (d0 + d1 - 2 * secant) * mixed)
     rise = height * (secant * xi**2 + d0 * mixed) * shrink
     return rise, _log_slope(secant, d0, d1, xi, rest, shrink)
 
 
-def _run(rise: Array, width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
+def _run(rise: Array, width: Array, per_height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
     """How far x is to the right of its left knot where y has risen so much, and log dy/dx."""
-    secant = height / width
-    xi, rest = _solve(secant, d0, d1, rise / height)
+    secant = 1 / (width * per_height)
+    xi, rest = _solve(secant, d0, d1, jnp.minimum(rise * per_height, 1))
     shrink = 1 / (secant + (d0 + d1 - 2 * secant) * xi * rest)
     return width * xi, _log_slope(secant, d0, d1, xi, rest, shrink)
 

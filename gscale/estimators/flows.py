@@ -1,6 +1,8 @@
 """Flows of encoded rows: to how many they are fitted, with which smoothing, and how many are run at once."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,7 @@ from gscale.train import fit_layerwise
 # Rows of one call, so that any number of rows is scored by one compiled program; by two where they are many.
 _CHUNK = 1_024
 _LARGE_CHUNK = 16_384
+_AT_ONCE = 2  # chunks: on the CPU jax runs what one thread starts one after the other, with pauses in between
 _LEAST_ROWS = 4096  # fewer are repeated with new noise: a smoothed bootstrap, and one shape to compile
 _LEAST_HELD = 1024
 _NOISE = 2.0  # of that bootstrap, over √N, in standard deviations of each coordinate
@@ -203,28 +206,31 @@ def _by_layer(flow: Flow, y: jax.Array) -> jax.Array:
 def _in_chunks(
     function: Callable[..., tuple[jax.Array, ...]], flow: Flow, n: int, rows: Part
 ) -> list[np.ndarray]:
-    """Run a function of a flow and a chunk on all rows; the next chunk is made while one is computed."""
-    parts, running = [], None
-    for chunk, n_rows in _chunks(n, rows):
-        started = function(flow, chunk), n_rows
-        if running is not None:
-            parts.append(_cut(*running))
-        running = started
-    if running is not None:
-        parts.append(_cut(*running))
+    """Run a function of a flow and a chunk on all rows, on some chunks at once while the next is made."""
+    exact = (
+        jnp.result_type(float) == jnp.float64
+    )  # a thread does not take it over from the one that starts it
+
+    def run(chunk: np.ndarray, n_rows: int) -> list[np.ndarray]:
+        with jax.enable_x64(exact):
+            return [np.asarray(array)[:n_rows] for array in function(flow, jnp.asarray(chunk))]
+
+    parts, running = [], deque[Future[list[np.ndarray]]]()
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for chunk, n_rows in _chunks(n, rows):
+            running.append(threads.submit(run, chunk, n_rows))
+            if len(running) > _AT_ONCE:
+                parts.append(running.popleft().result())
+        parts += [chunk.result() for chunk in running]
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _cut(arrays: tuple[jax.Array, ...], n: int) -> list[np.ndarray]:
-    return [np.asarray(array)[:n] for array in arrays]
-
-
-def _chunks(n: int, rows: Part) -> Iterator[tuple[jax.Array, int]]:
+def _chunks(n: int, rows: Part) -> Iterator[tuple[np.ndarray, int]]:
     """Chunks of two sizes, the last filled up with copies of its first row, and the rows that count."""
     n_large = n // _LARGE_CHUNK * _LARGE_CHUNK
     for begin in range(0, n_large, _LARGE_CHUNK):
-        yield jax.device_put(rows(slice(begin, begin + _LARGE_CHUNK))), _LARGE_CHUNK
+        yield rows(slice(begin, begin + _LARGE_CHUNK)), _LARGE_CHUNK
     for begin in range(n_large, n, _CHUNK):
         chunk = rows(slice(begin, min(begin + _CHUNK, n)))
         missing = _CHUNK - len(chunk)
-        yield jax.device_put(np.concatenate([chunk, np.repeat(chunk[:1], missing, 0)])), len(chunk)
+        yield np.concatenate([chunk, np.repeat(chunk[:1], missing, 0)]), len(chunk)

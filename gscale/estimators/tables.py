@@ -55,7 +55,16 @@ def raw_columns(estimator: BaseEstimator, x: Any, *, reset: bool) -> list[RawCol
     x = validate_data(
         estimator, x, reset=reset, dtype=None, ensure_all_finite=False, ensure_min_samples=least
     )
-    return [_looked_at(f"column {i}", x[:, i]) for i in range(x.shape[1])]
+    columns = _by_column(x) if x.dtype.kind in "biuf" else x.T
+    return [_looked_at(f"column {i}", column) for i, column in enumerate(columns)]
+
+
+def _by_column(x: np.ndarray) -> np.ndarray:
+    """Numbers (C, N) in float64, some rows at a time: a column at a time is three times slower."""
+    columns = np.empty(x.shape[::-1])
+    for begin in range(0, len(x), 2048):
+        columns[:, begin : begin + 2048] = x[begin : begin + 2048].T
+    return columns
 
 
 def _of_frame(estimator: BaseEstimator, frame: Any, reset: bool) -> list[RawColumn]:
@@ -80,7 +89,7 @@ def _of_frame(estimator: BaseEstimator, frame: Any, reset: bool) -> list[RawColu
 
 def _looked_at(name: str, values: np.ndarray) -> RawColumn:
     if values.dtype.kind in "biuf":
-        return _numbers(name, values.astype(float))
+        return _numbers(name, values.astype(float, copy=False))
     if values.dtype.kind not in "OUST":
         raise InputError(f"{name} holds {values.dtype} values: make them numbers or text, or leave it out")
     values = values.astype(object)
