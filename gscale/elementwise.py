@@ -15,6 +15,8 @@ from gscale.parameters import Fixed, Unconstrained, bounded
 # How far training may take a bin or a derivative from where it began.
 _LARGEST_LOG_FACTOR = math.log(10)
 
+Tables = tuple[Array, ...]
+
 
 class Affine(eqx.Module):
     """Shift and scale each coordinate: y = (x − shift) / scale, log|det| = −Σ log scale.
@@ -112,25 +114,22 @@ class Spline(eqx.Module):
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
         inside = jnp.clip(y, self.y[0], self.y[-1])
-        sizes = jnp.diff(self.x, axis=0), 1 / jnp.diff(self.y, axis=0)
-        x0, y0, d0, d1, width, per_height = self._bin_of(inside, self.y, sizes)
-        run, log_slope = _run(inside - y0, width, per_height, d0, d1)
+        # not the sizes but the ends, and not in one loop: of some variants the fastest to scan and to sample
+        x0, y0, d0, d1, x1, y1 = self._bin_of(inside, self.y, (self.x[1:], self.y[1:]))
+        run, log_slope = _run(inside - y0, x1 - x0, y1 - y0, d0, d1)
         return x0 + run + (y - inside) / self._outer_derivative(y, self.y), -log_slope.sum()
 
     def unconstrained(self) -> "FreeSpline":
         bins, ends = jnp.zeros_like(self.x[..., 1:, :]), jnp.zeros_like(self.x[..., :1, :])
         return FreeSpline(Fixed(self), ends, bins, ends, bins, jnp.zeros_like(self.derivatives))
 
-    def _bin_of(self, value: Array, knots: Array, sizes: "Tables") -> "Tables":
-        """Left knot, derivatives and sizes (K, D) of the bin that holds each value, (D,) each."""
+    def _bin_of(self, value: Array, knots: Array, others: Tables) -> Tables:
+        """Left knot, derivatives and other tables (K, D) of the bin that holds each value, (D,) each."""
         left = self.x[:-1], self.y[:-1], self.derivatives[:-1]
-        return _of_bin(value, knots, (*left, self.derivatives[1:], *sizes))
+        return _of_bin(value, knots, (*left, self.derivatives[1:], *others))
 
     def _outer_derivative(self, value: Array, knots: Array) -> Array:
         return jnp.where(value < knots[0], self.derivatives[0], self.derivatives[-1])
-
-
-Tables = tuple[Array, ...]
 
 
 def _of_bin(value: Array, knots: Array, tables: Tables) -> Tables:
@@ -179,10 +178,10 @@ def _rise(run: Array, per_width: Array, height: Array, d0: Array, d1: Array) -> 
     return rise, _log_slope(secant, d0, d1, xi, rest, shrink)
 
 
-def _run(rise: Array, width: Array, per_height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
+def _run(rise: Array, width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
     """How far x is to the right of its left knot where y has risen so much, and log dy/dx."""
-    secant = 1 / (width * per_height)
-    xi, rest = _solve(secant, d0, d1, jnp.minimum(rise * per_height, 1))
+    secant = height / width
+    xi, rest = _solve(secant, d0, d1, rise / height)
     shrink = 1 / (secant + (d0 + d1 - 2 * secant) * xi * rest)
     return width * xi, _log_slope(secant, d0, d1, xi, rest, shrink)
 
