@@ -163,7 +163,7 @@ def _counts(x: Array, edges: Array, n_bins: int) -> Array:
         left, scale = gathered((edges[:-1], per_width), cell * dim + column[None])
         inside = jnp.clip(((block - left) * scale).astype(jnp.int32), 0, n_bins - 1)
         place = (cell * n_bins + inside) * dim + column[None]
-        return lax.platform_dependent(counts, place, new, cpu=kept_apart(_added), default=_added)
+        return kept_apart(_added)(counts, place, new)
 
     counts = over_blocks(count, jnp.zeros(n_cells * n_bins * dim, jnp.int32), x)
     return counts.reshape(n_cells, n_bins, dim)

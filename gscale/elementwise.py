@@ -142,7 +142,8 @@ def _of_bin(value: Array, knots: Array, tables: Tables) -> Tables:
 
 def gathered(tables: Tables, place: Array) -> Tables:
     """Entries of tables (K, D) at places counted row by row, in the shape of ``place``."""
-    return lax.platform_dependent(tables, place, cpu=kept_apart(_gathered), default=_gathered)
+    found: Tables = kept_apart(_gathered)(tables, place)
+    return found
 
 
 def _gathered(tables: Tables, place: Array) -> Tables:
@@ -150,22 +151,22 @@ def _gathered(tables: Tables, place: Array) -> Tables:
 
 
 def kept_apart(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, compiled on its own: not fused with what comes before and after.
+    """The function, compiled on its own on the CPU: not fused with what comes before and after.
 
-    XLA would fuse gathers and scatters with the formulas around them, and on the CPU a loop with two of them
-    is no longer vectorised: seven times slower than each on its own.
+    XLA would fuse gathers and scatters with the formulas around them, and there a loop with two of them is no
+    longer vectorised: seven times slower than each on its own. A formula is computed anew for every use.
     """
 
     def apart(*arguments: Any) -> Any:
         with set_xla_metadata(inlineable="false"):
             return jax.jit(function)(*arguments)
 
-    return apart
+    return lambda *arguments: lax.platform_dependent(*arguments, cpu=apart, default=function)
 
 
 def _in_one_loop(formula: Callable[..., tuple[Array, Array]], *of_bins: Array) -> tuple[Array, Array]:
     """Both results of a formula, which XLA on the CPU would otherwise compute anew for each of their uses."""
-    results: tuple[Array, Array] = lax.platform_dependent(*of_bins, cpu=kept_apart(formula), default=formula)
+    results: tuple[Array, Array] = kept_apart(formula)(*of_bins)
     return results
 
 

@@ -1,6 +1,7 @@
 """Searches for frames: orthonormal directions along which rows are furthest from normal."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -8,14 +9,15 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.scipy.special import ndtri
 
+from gscale.elementwise import gathered, kept_apart
 from gscale.rotations import product
 
 _SETTLED = 1e-4  # FastICA stops when no direction turns by more than acos(1 − this)
-_GAIN = 1e-6  # the ascent stops when a step gains less than this fraction
-_ROUGH_GAIN = 1e-4  # and where it is only to find out from where to set out
-_FEW_ROWS = 4096  # on so many rows
-_SMALLEST_STEP = 1e-3
 _CELLS = 4096
+_GAIN = 1e-6  # the ascent stops when a step gains less than this fraction
+_FEW_ROWS = 4096  # of many rows, to find out from where to set out
+_SMALLEST_STEP = 1e-3
+_LEAST_SHARE = 1e-4  # of the gain that the slope promises a step
 _RANDOM_STARTS = 4  # of all directions in few dimensions one ascent in four ends at the highest maximum
 _SCHULZ_STEPS = 25
 
@@ -53,12 +55,19 @@ def independent_axes(key: Array, x: Array, n_steps: int) -> Array:
     return polar(lax.while_loop(unfinished, improve, begin)[0])
 
 
+class _Effort(NamedTuple):
+    steps: int
+    gain: float  # less than this fraction, and an ascent stops
+    cells: int
+
+
 class _Ascent(NamedTuple):
     frame: Array
     value: Array
-    gradient: Array
+    tangent: Array
+    direction: Array
     step: Array
-    gained: Array
+    stalled: Array
     steps: Array
 
 
@@ -71,62 +80,71 @@ def furthest_frame(key: Array, x: Array, n_directions: int, n_steps: int) -> Arr
     """
     random_key, ica_key = jax.random.split(key)
     every = max(1, len(x) // _FEW_ROWS)
-    part, gain = x[::every], _GAIN if every == 1 else _ROUGH_GAIN
+    full = _Effort(n_steps, _GAIN, _CELLS)
+    part, rough = x[::every], full if every == 1 else _Effort(min(n_steps, 40), 1e-4, _CELLS // 4)
     axes = jnp.stack([principal_axes(x)[1], independent_axes(ica_key, part, n_steps)])
     sums = lax.map(lambda frame: lax.top_k(distances(frame, part), n_directions)[0].sum(), axes)
     random = jax.random.orthogonal(random_key, x.shape[1], (_RANDOM_STARTS,), x.dtype)
     starts = jnp.concatenate([random, axes[sums.argmax()][None]])
-    tops = lax.map(
-        lambda start: _climb(_furthest_rows(start, part, n_directions), part, n_steps, gain), starts
-    )
+    tops = lax.map(lambda start: _climb(_furthest_rows(start, part, n_directions), part, rough), starts)
     best = tops.frame[tops.value.argmax()]
-    return polar(best if every == 1 else _climb(best, x, n_steps, _GAIN).frame)
+    return polar(best if every == 1 else _climb(best, x, full).frame)
 
 
-def _climb(begin: Array, x: Array, n_steps: int, gain: float) -> _Ascent:
-    """Projected gradient steps on the Stiefel manifold, each as long as the distances still grow."""
+def _climb(begin: Array, x: Array, effort: _Effort) -> _Ascent:
+    """Conjugate gradients on the Stiefel manifold, until two steps in a row gain next to nothing.
+
+    A step is as long as the last two slopes along it foretell, and shorter where the distances don't grow:
+    most take one evaluation, and in all a third of what steepest ascent takes.
+    """
+
+    def tangent_at(frame: Array) -> tuple[Array, Array]:
+        value, gradient = _value_and_gradient(frame, x, effort.cells)
+        return value, _tangent(frame, gradient)
 
     def improve(state: _Ascent) -> _Ascent:
-        tangent = _tangent(state.frame, state.gradient)
-        slope = (tangent**2).sum()
+        slope = (state.tangent * state.direction).sum()
 
         def evaluate(step: Array) -> tuple[Array, Array, Array, Array]:
-            frame = _nearly_polar(state.frame + step * tangent)
-            return step, frame, *_value_and_gradient(frame, x)
+            frame = _nearly_polar(state.frame + step * state.direction)
+            return step, frame, *tangent_at(frame)
 
         def too_far(trial: tuple[Array, Array, Array, Array]) -> Array:
             step, _, value, _ = trial
-            return ~(value > state.value + 0.25 * step * slope) & (step > _SMALLEST_STEP)
+            return ~(value > state.value + _LEAST_SHARE * step * slope) & (step > _SMALLEST_STEP)
 
-        trial = evaluate(2 * state.step)
-        trial = lax.while_loop(too_far, lambda trial: evaluate(0.5 * trial[0]), trial)
-        step, frame, value, gradient = trial
+        trial = evaluate(state.step)
+        trial = lax.while_loop(too_far, lambda trial: evaluate(trial[0] / 3), trial)
+        step, frame, value, tangent = trial
+        before, last = _tangent(frame, state.tangent), _tangent(frame, state.direction)
+        new = tangent + _conjugate(tangent, before, state.tangent) * last
         better = value > state.value
+        stalled = ~better | (value <= (1 + effort.gain) * state.value)
+        uphill = ~stalled & ((tangent * new).sum() > 0)
+        flatter = slope - (tangent * last).sum()
+        foretold = slope / jnp.maximum(flatter, slope / 3 + jnp.finfo(x.dtype).tiny)
         return _Ascent(
             jnp.where(better, frame, state.frame),
             jnp.where(better, value, state.value),
-            jnp.where(better, gradient, state.gradient),
-            step,
-            better & (value > (1 + gain) * state.value),
+            jnp.where(better, tangent, state.tangent),
+            jnp.where(uphill, new, jnp.where(better, tangent, state.tangent)),
+            jnp.where(better, step * jnp.maximum(foretold, 1 / 3), state.step),
+            jnp.where(stalled, state.stalled + 1, 0),
             state.steps + 1,
         )
 
     def unfinished(state: _Ascent) -> Array:
-        return state.gained & (state.steps < n_steps)
+        return (state.stalled < 2) & (state.steps < effort.steps)
 
-    first = _Ascent(
-        begin,
-        *_value_and_gradient(begin, x),
-        jnp.ones((), x.dtype),
-        jnp.array(True),
-        jnp.zeros((), jnp.int32),
-    )
+    value, tangent = tangent_at(begin)
+    none = jnp.zeros((), jnp.int32)
+    first = _Ascent(begin, value, tangent, tangent, jnp.ones((), x.dtype), none, none)
     return lax.while_loop(unfinished, improve, first)
 
 
 def distances(frame: Array, x: Array) -> Array:
     """W2² to N(0, 1) of the rows x (N, D) along each direction of the frame (K, D), (K,)."""
-    return (_displacements(product(frame, x.T)) ** 2).mean(1)
+    return (_displacements(product(frame, x.T), _CELLS) ** 2).mean(1)
 
 
 def completed(key: Array, frame: Array) -> Array:
@@ -166,17 +184,25 @@ def _tangent(frame: Array, gradient: Array) -> Array:
     return gradient - product(0.5 * (symmetric + symmetric.T), frame)
 
 
-def _value_and_gradient(frame: Array, x: Array) -> tuple[Array, Array]:
-    moves = _displacements(product(frame, x.T))
+def _conjugate(tangent: Array, before: Array, as_it_was: Array) -> Array:
+    """Polak and Ribière's share of the last direction in the next; none where it would point back."""
+    share = (tangent * (tangent - before)).sum() / jnp.maximum(
+        (as_it_was**2).sum(), jnp.finfo(tangent.dtype).tiny
+    )
+    return jnp.maximum(share, 0)
+
+
+def _value_and_gradient(frame: Array, x: Array, n_cells: int) -> tuple[Array, Array]:
+    moves = _displacements(product(frame, x.T), n_cells)
     return (moves**2).mean(1).sum(), 2 * product(moves, x) / len(x)
 
 
-def _displacements(projected: Array) -> Array:
+def _displacements(projected: Array, n_cells: int) -> Array:
     """Distance of each value from its image under the monotone transport to N(0, 1), (K, N) → (K, N)."""
-    return projected - transported(projected, ndtri)
+    return projected - transported(projected, ndtri, n_cells)
 
 
-def transported(projected: Array, quantiles: Callable[[Array], Array]) -> Array:
+def transported(projected: Array, quantiles: Callable[[Array], Array], n_cells: int = _CELLS) -> Array:
     """Image of each value under the monotone transport to a law, (K, N) → (K, N).
 
     ``quantiles`` takes levels in (0, 1), of any shape, to the law's quantiles there.
@@ -186,14 +212,26 @@ def transported(projected: Array, quantiles: Callable[[Array], Array]) -> Array:
     hold many, makes W2² jitter as the frame turns, and the ascent stops on the way.
     """
     n = projected.shape[1]
-    # Squashing keeps the order, and the cells narrow where most values are, whatever the tails.
-    spread = jnp.abs(projected).mean(1, keepdims=True) + jnp.finfo(projected.dtype).tiny
-    squashed = projected / (spread + jnp.abs(projected))
-    cell = jnp.clip(((squashed + 1) * (_CELLS / 2)).astype(jnp.int32), 0, _CELLS - 1)
-    counts = jax.vmap(lambda c: jnp.zeros(_CELLS, jnp.int32).at[c].add(1))(cell)
+    # Fused with the gathers, quantiles and cells would be computed anew for every value.
+    cell = kept_apart(partial(_cells, n_cells=n_cells))(projected)
+    twice_ranks = kept_apart(partial(_twice_middle_ranks, n_cells=n_cells))(cell)
     # Middle ranks are whole numbers of halves: their quantiles are looked up, most cells hold few values.
-    at_ranks = quantiles(
-        jnp.clip(jnp.arange(2 * n + 1) / (2 * n), 0.5 / n, 1 - 0.5 / n).astype(projected.dtype)
-    )
-    images = at_ranks[2 * jnp.cumsum(counts, 1) - counts]
-    return jnp.take_along_axis(images, cell, 1)
+    levels = jnp.clip(jnp.arange(2 * n + 1) / (2 * n), 0.5 / n, 1 - 0.5 / n).astype(projected.dtype)
+    (images,) = gathered((kept_apart(quantiles)(levels),), twice_ranks)
+    return gathered((images,), cell)[0]
+
+
+def _cells(values: Array, n_cells: int) -> Array:
+    """Cell of each value (K, N), row upon row: K rows of cells."""
+    # Squashing keeps the order, and the cells narrow where most values are, whatever the tails.
+    spread = jnp.abs(values).mean(1, keepdims=True) + jnp.finfo(values.dtype).tiny
+    squashed = values / (spread + jnp.abs(values))
+    cell = jnp.clip(((squashed + 1) * (n_cells / 2)).astype(jnp.int32), 0, n_cells - 1)
+    return cell + n_cells * jnp.arange(len(values), dtype=jnp.int32)[:, None]
+
+
+def _twice_middle_ranks(cell: Array, n_cells: int) -> Array:
+    """Of the values (K, N) in each cell, those of a row before them counted in, (K, cells)."""
+    none = jnp.zeros(len(cell) * n_cells, jnp.int32)
+    counts = none.at[cell].add(1, mode="promise_in_bounds").reshape(len(cell), n_cells)
+    return 2 * jnp.cumsum(counts, 1) - counts

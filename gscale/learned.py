@@ -117,9 +117,9 @@ class ICA:
 class SlicedWasserstein:
     """The K orthonormal directions along which the data is furthest from normal (max-K-SWD).
 
-    Gradient ascent on the Stiefel manifold of the sum over directions of W2² to N(0, 1), with
-    backtracking: from random frames, and from the better of the principal and the independent axes, for
-    a random frame may see nothing but noise. The other D − K rows of the rotation are random.
+    Ascent by conjugate gradients on the Stiefel manifold of the sum over directions of W2² to N(0, 1): from
+    random frames, and from the better of the principal and the independent axes, for a random frame may see
+    nothing but noise. The other D − K rows of the rotation are random.
 
     Parameters
     ----------
