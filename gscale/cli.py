@@ -214,8 +214,9 @@ def _piloted(source: Source, out: Path) -> pd.DataFrame:
 def _update(path: Path, found: list[Gauge], reason: str) -> None:
     if not reason.strip():
         raise InputError("--update without a reason: say why the baselines change with --reason TEXT")
-    baselines.write(path, found, reason.strip(), baselines.read(path) if path.exists() else None)
-    print(f"{len(found)} baselines are now those of these results: {path}")
+    kept = baselines.write(path, found, reason.strip(), baselines.read(path) if path.exists() else None)
+    others = f", {kept} of other sweeps as they were" if kept else ""
+    print(f"{len(found)} baselines are now those of these results{others}: {path}")
 
 
 if __name__ == "__main__":

@@ -92,6 +92,22 @@ def test_the_tolerance_is_the_users(tmp_path):
     assert [reason.split(": ")[1] for reason in again.reasons] == ["because", "again"]
 
 
+def test_an_update_replaces_the_sweeps_it_has_results_of(tmp_path):
+    """Entries of other sweeps stay to the letter; what the sweep has no more goes, and D may be added."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "slopes.toml"
+    other = Gauge("t: Gaussian, Haar", "e", "N", {10**6: rng.standard_normal(8), 10**7: np.ones(8)}, 0.123456)
+    baselines.write(path, [gauge(rng, 8, dims=(4,)), gauge(rng, 8, target="10"), other], "first", None)
+    before = path.read_text()
+    new = gauge(rng, 8, dims=(4, 8))
+    assert baselines.write(path, [new], "second", baselines.read(path)) == 1
+    assert [entry.name for entry in baselines.read(path).entries] == [new.name, other.name]
+    block = before[before.rindex("[[gauge]]") :]
+    assert "t: Gaussian" in block
+    assert path.read_text().endswith(block)
+    assert set(baselines.read(path).entries[0].tolerance) == {"level", "slope"}
+
+
 def test_a_baseline_without_a_result_fails_and_a_result_without_a_baseline_is_told(tmp_path):
     rng = np.random.default_rng(0)
     known = entries(tmp_path, gauge(rng, 8), gauge(rng, 8, target="10"))

@@ -74,12 +74,18 @@ def read(path: Path) -> Baseline:
     return Baseline(entries, reasons)
 
 
-def write(path: Path, found: Sequence[Gauge], reason: str, before: Baseline | None) -> None:
-    """Write what was found as the baseline, with a reason more; tolerances of what stays are kept."""
-    kept = {} if before is None else {entry.name: entry.tolerance for entry in before.entries}
+def write(path: Path, found: Sequence[Gauge], reason: str, before: Baseline | None) -> int:
+    """Write what was found as the baseline of its sweeps, with a reason more; say how many others were kept.
+
+    Sweeps of which nothing was found keep their entries, and entries that stay their tolerances.
+    """
+    old = {} if before is None else {entry.name: entry for entry in before.entries}
+    new = {gauge.name: _made(gauge, old.get(gauge.name)) for gauge in found}
+    sweeps = {_sweep(name) for name in new}
+    kept = {name: entry for name, entry in old.items() if name in new or _sweep(name) not in sweeps}
     reasons = [*(() if before is None else before.reasons), f"{date.today()}: {reason}"]
-    blocks = [_block(gauge, kept.get(gauge.name)) for gauge in found]
     listed = "".join(f"  {_quoted(one)},\n" for one in reasons)
+    blocks = [_block(entry) for entry in (kept | new).values()]
     text = f"{_HEAD}\nreasons = [\n{listed}]\n\n" + "\n".join(blocks)
     try:
         write_whole(path, text.encode())
@@ -87,21 +93,32 @@ def write(path: Path, found: Sequence[Gauge], reason: str, before: Baseline | No
         raise InputError(
             f"cannot write {path}: {error.strerror}; choose another file with --baseline"
         ) from None
+    return len(kept.keys() - new.keys())
 
 
-def _block(gauge: Gauge, tolerance: dict[str, float] | None) -> str:
-    rows = [(at, *_moments(numbers)) for at, numbers in gauge.numbers.items()]
-    tolerance = tolerance or _usual_tolerance(gauge, np.array(rows))
+def _sweep(name: str) -> str:
+    return name.partition(": ")[0]
+
+
+def _made(gauge: Gauge, before: Entry | None) -> Entry:
+    rows = np.array([(at, *_moments(numbers)) for at, numbers in gauge.numbers.items()])
+    tolerance = _usual_tolerance(gauge, rows) | ({} if before is None else before.tolerance)
+    at, means, scatter, n_seeds, skewness = rows.T
+    return Entry(gauge.name, gauge.along, at, means, scatter, n_seeds, skewness, gauge.seconds, tolerance)
+
+
+def _block(entry: Entry) -> str:
+    rows = zip(entry.at, entry.means, entry.scatter, entry.n_seeds, entry.skewness, strict=True)
     listed = "".join(
-        f"  [{at}, {mean:.6g}, {sd:.3g}, {n}, {skewed:.3g}],\n" for at, mean, sd, n, skewed in rows
+        f"  [{at:.15g}, {mean:.6g}, {sd:.3g}, {n:.15g}, {skewed:.3g}],\n" for at, mean, sd, n, skewed in rows
     )
-    allowed = ", ".join(f"{name} = {value:.3g}" for name, value in tolerance.items())
+    allowed = ", ".join(f"{name} = {value:.3g}" for name, value in entry.tolerance.items())
     lines = [
         "[[gauge]]",
-        f"name = {_quoted(gauge.name)}",
-        f"along = {_quoted(gauge.along)}",
+        f"name = {_quoted(entry.name)}",
+        f"along = {_quoted(entry.along)}",
         f"tolerance = {{ {allowed} }}",
-        f"seconds = {gauge.seconds:.3g}",
+        f"seconds = {entry.seconds:.3g}",
         f"numbers = [\n{listed}]",
     ]
     return "\n".join(lines) + "\n"
