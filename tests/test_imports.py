@@ -35,7 +35,7 @@ ALLOWED = {
     "counting": FOUNDATION | {"gscale.blocks", "gscale.elementwise"},
     "marginals": FOUNDATION | {"gscale.counting", "gscale.elementwise"},
     "mixture": FOUNDATION | {"gscale.marginals"},
-    "frames": {"gscale.rotations"},
+    "frames": {"gscale.elementwise", "gscale.rotations"},
     "learned": FOUNDATION | {f"gscale.{name}" for name in ("frames", "marginals", "optimise", "rotations")},
     "conditioner": FOUNDATION,
     "transformer": FOUNDATION | {"gscale.elementwise", "gscale.parameters"},
