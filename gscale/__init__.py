@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gscale._public import *  # noqa: F403
+    from gscale._public import *  # noqa: F403 - for type checkers, who see no __getattr__
     from gscale._public import __all__ as __all__
 else:
 

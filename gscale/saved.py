@@ -170,6 +170,7 @@ def _read(path: Path, *, arrays: bool = True) -> tuple[dict[str, str], dict[str,
     try:
         with path.open("rb"), safetensors.safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
+            # An open file can only be iterated over by its keys().
             named = {name: file.get_tensor(name) for name in file.keys()} if arrays else {}  # noqa: SIM118
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None

@@ -35,6 +35,7 @@ from gscale.parameters import constrain, unconstrain
 
 KEY = jax.random.key(0)
 COLD = Adam(n_steps=0)
+MOMENTS = Moments()
 COUPLING = Coupling(AffineTransformer(), MLP(4, 1), training=COLD)
 
 
@@ -44,9 +45,9 @@ def x():
     return jax.random.laplace(KEY, (600, 4)) @ jax.random.normal(jax.random.key(1), (4, 4))
 
 
-def start(x, rotation, marginal=Moments(), coupling=None, n_layers=2):  # noqa: B008
+def start(x, rotation, marginal=MOMENTS, coupling=None, n_layers=2):
     spec = LayerSpec(rotation, marginal, coupling=coupling)
-    return fit_layerwise(KEY, x, spec, n_layers, first=Moments())[0]
+    return fit_layerwise(KEY, x, spec, n_layers, first=MOMENTS)[0]
 
 
 def same(tree, other):

@@ -134,5 +134,5 @@ _remaining_losses = jax.jit(jax.vmap(remaining_loss))
 def _keys_and_deviations(cell: Cell) -> tuple[Array, Array]:
     """The layers' keys (S,) and E = Σ − I (S, D, D) of the seeds."""
     data_keys, keys = seed_keys(cell.seeds)
-    matrix: Any = cell.dataset.matrix  # type: ignore[attr-defined]  # the cell has made sure of it
-    return keys, jax.jit(jax.vmap(lambda key: deviation(matrix(key, cell.dim))))(data_keys)
+    dataset: Any = cell.dataset  # with a covariance: the cell has made sure of it
+    return keys, jax.jit(jax.vmap(lambda key: deviation(dataset.matrix(key, cell.dim))))(data_keys)

@@ -144,7 +144,7 @@ def _draw_expected(axes: Axes, means: dict[str, np.ndarray], sampled: list[Curve
     setting, dim = sampled[0].setting, sampled[0].dim
     if (setting["rotation"], setting["marginal"]) != ("Haar()", "Moments()"):
         return
-    n_samples = int(setting["n_samples"])  # type: ignore[call-overload]
+    n_samples = sampled[0].n_samples
     for expected in expected_losses(means["exact"], dim, n_samples):
         axes.plot(np.arange(1, len(expected)), expected[1:], color=colour, lw=4, alpha=0.35)
     layer = break_even(means["exact"], dim, n_samples)

@@ -131,9 +131,7 @@ def best(models: Sequence[Model], budget: float | None = None) -> Model | None:
 
 
 def _group(curve: Curve) -> tuple[str, str, int | None]:
-    n_samples = curve.setting["n_samples"]
-    rows = None if pd.isna(n_samples) else round(float(str(n_samples)))
-    return str(curve.setting["sweep"]), str(curve.setting["dataset"]), rows
+    return str(curve.setting["sweep"]), str(curve.setting["dataset"]), curve.n_samples or None
 
 
 def _advice(key: tuple[str, str, int | None], groups: list[list[Curve]], dim: int, loss: float) -> Advice:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,7 +135,7 @@ def sessions_split(sessions: pd.DataFrame, seed: int, contamination: float = 0.0
     return _split(x.iloc[fitted], x.iloc[normal[n_fit:]], x.iloc[attacks[n_mixed:]])
 
 
-_TABLES: dict[str, Callable[[], object]] = {
+_TABLES: dict[str, Callable[[], Any]] = {
     "breast cancer": load_breast_cancer,
     "wine": load_wine,
     "iris": load_iris,
@@ -145,12 +146,12 @@ _TABLES: dict[str, Callable[[], object]] = {
 
 @cache
 def _table(name: str) -> np.ndarray:
-    return np.asarray(_TABLES[name]().data, float)  # type: ignore[attr-defined]  # a Bunch
+    return np.asarray(_TABLES[name]().data, float)
 
 
-def _of_class(load: Callable[[], object], anomaly: int, seed: int) -> Split:
+def _of_class(load: Callable[[], Any], anomaly: int, seed: int) -> Split:
     found = load()
-    x, label = np.asarray(found.data), np.asarray(found.target)  # type: ignore[attr-defined]  # a Bunch
+    x, label = np.asarray(found.data), np.asarray(found.target)
     normal = np.random.default_rng(seed).permutation(x[label != anomaly])
     n_test = len(normal) * 3 // 10
     return _split(normal[n_test:], normal[:n_test], x[label == anomaly])

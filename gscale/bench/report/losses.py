@@ -38,17 +38,11 @@ def kinds_of(drawn: list[Curve]) -> Iterator[tuple[str, list[Curve]]]:
         groups.setdefault(tuple(str(curve.setting[part]) for part in _KIND), []).append(curve)
     for group in groups.values():
         title = f"{short(group[0].setting['dataset'])}, layers of {_layer(group[0])}"
-        sizes = sorted({_rows(curve) for curve in group} - {0})
+        sizes = sorted({curve.n_samples for curve in group} - {0})
         if len(sizes) < 2:
             yield title, group
         for n in sizes if len(sizes) > 1 else ():
-            yield f"{title}, N = {n:,}", [curve for curve in group if _rows(curve) in (0, n)]
-
-
-def _rows(curve: Curve) -> int:
-    """N; 0 where there is none."""
-    n_samples = curve.setting["n_samples"]
-    return 0 if pd.isna(n_samples) else int(n_samples)  # type: ignore[call-overload]
+            yield f"{title}, N = {n:,}", [curve for curve in group if curve.n_samples in (0, n)]
 
 
 def _layer(curve: Curve) -> str:
@@ -111,7 +105,7 @@ def _expected(group: list[Curve], stacks: dict[str, np.ndarray], colour: str, mo
     sampled = [curve for curve in group if curve.excess_train is not None]
     if "exact" not in stacks or not sampled:
         return []
-    losses = expected_in(sampled[0].setting, sampled[0].dim, _rows(sampled[0]), stacks["exact"].mean(0))
+    losses = expected_in(sampled[0].setting, sampled[0].dim, sampled[0].n_samples, stacks["exact"].mean(0))
     return theory_curves(f"D = {group[0].dim}", losses, colour, most)
 
 

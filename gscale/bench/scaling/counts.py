@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,12 @@ class Curve:
     @property
     def exact(self) -> bool:
         return self.excess_train is None
+
+    @property
+    def n_samples(self) -> int:
+        """Rows that were fitted to; 0 where the curve is of a population."""
+        n_samples: Any = self.setting["n_samples"]
+        return 0 if pd.isna(n_samples) else int(n_samples)
 
     @property
     def whole(self) -> bool:

@@ -36,7 +36,7 @@ class Turn:
 
     @property
     def n_samples(self) -> int:
-        return int(self.setting["n_samples"])  # type: ignore[call-overload]
+        return self.sampled[0].n_samples
 
     def expected_curves(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Theory's train and test loss, means (L + 1,) over the seeds that are exact too."""
@@ -76,7 +76,7 @@ def turns(table: pd.DataFrame) -> list[Turn]:
     for curve in found:
         name = str([curve.setting["sweep"], curve.dim, *(str(curve.setting[part]) for part in _LAYER)])
         if curve.excess_train is not None:
-            sampled.setdefault((name, int(curve.setting["n_samples"])), []).append(curve)  # type: ignore[call-overload]
+            sampled.setdefault((name, curve.n_samples), []).append(curve)
         elif curve.setting["training"] == "Population()":
             exact.setdefault(name, []).append(curve)
     return [_turn(group, exact.get(name, [])) for (name, _), group in sorted(sampled.items())]
@@ -87,7 +87,7 @@ def _turn(sampled: list[Curve], exact: list[Curve]) -> Turn:
     by_seed = {curve.seed: curve for curve in exact}
     expected = None
     if all(curve.seed in by_seed for curve in sampled):
-        setting, n_samples = sampled[0].setting, int(sampled[0].setting["n_samples"])  # type: ignore[call-overload]
+        setting, n_samples = sampled[0].setting, sampled[0].n_samples
         expected = np.array([_expected_layer(setting, by_seed[curve.seed], n_samples) for curve in sampled])
         expected = None if np.isnan(expected).all() else expected
     return Turn(sampled, exact, layers, expected)
