@@ -2,16 +2,7 @@
 
 from gscale import Haar, LayerSpec, Patches, Quantiles
 from gscale.bench.sweep import Grid, Layerwise, Sweep
-from gscale.data import (
-    CIFAR10,
-    MNIST,
-    Digits,
-    EMNISTDigits,
-    EMNISTLetters,
-    FashionMNIST,
-    MNISTTest,
-    Source,
-)
+from gscale.data import CIFAR10, MNIST, Digits, EMNISTDigits, EMNISTLetters, FashionMNIST, MNISTTest, Source
 
 
 # As of `patches`: with these N the test loss turns before the last layer, whatever the D.

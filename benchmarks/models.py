@@ -1,7 +1,7 @@
 """Models side by side, at enough D to predict from: Gaussianization by rotation, and couplings."""
 
 from gscale import Gaussian, GaussianMixture, Patches
-from gscale.bench.pilot import couplings, gaussianizations, grid
+from gscale.bench.model_grid import couplings, gaussianizations, grid
 from gscale.bench.sweep import Grid, Sweep
 
 

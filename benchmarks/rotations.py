@@ -17,7 +17,7 @@ from gscale import (
     SlicedWasserstein,
 )
 from gscale.bench.sweep import Grid, Layerwise, Sweep
-from gscale.flow import Spec
+from gscale.bijections.base import Spec
 
 HELD_OUT = 0.2
 RANDOM = (Haar(), Hadamard())

@@ -1,6 +1,6 @@
 """Speed: what a layer costs beside a matrix product, a sort and a copy of the same rows: `gscale speed`."""
 
-from gscale.bench.speed.case import Case
+from gscale.bench.speed.cases import Case
 
 PROFILES = {
     "ci": (Case(2_000, 8, n_repeats=3, depths=(10,)),),

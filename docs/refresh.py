@@ -10,8 +10,8 @@ from pathlib import Path
 import typer
 from typer.cli import get_docs_for_click
 
-from gscale import cli
-from gscale.bench import store
+from gscale.cli import results_commands as cli
+from gscale.results import tables as store
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- begin: (?P<what>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -47,7 +47,7 @@ def _commands() -> str:
 
 
 def _columns(schema: str) -> str:
-    """A table of a schema's columns in `gscale.bench.store`; their meaning is the comment beside them."""
+    """A table of a schema's columns in `gscale.results.tables`; their meaning is the comment beside them."""
     text = inspect.getsource(store).split(f"\n{schema} = ")[1].split("metadata=")[0]
     meaning = dict(MEANING.findall(text))
     lines = ["| column | type | null | meaning |", "|---|---|---|---|"]

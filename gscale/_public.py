@@ -1,24 +1,25 @@
 """The public names: those of `gscale`."""
 
-from gscale.blocks import in_blocks
-from gscale.checkpoint import Checkpoint
-from gscale.chunked import fit_chunks, log_prob_chunks
-from gscale.conditioner import MLP, Linear
-from gscale.coupling import AffineCoupling, ConditionedCoupling, Coupling, LinearCoupling
+from gscale.bijections.batching import in_blocks
+from gscale.flows.checkpoint import Checkpoint
+from gscale.flows.out_of_core import fit_chunks, log_prob_chunks
+from gscale.bijections.conditioners import MLP, Linear
+from gscale.bijections.coupling import AffineCoupling, ConditionedCoupling, Coupling, LinearCoupling
 from gscale.data import Digits, Gaussian, GaussianMixture, LaplaceSources, Patches
-from gscale.data.chunks import ArrayChunks, ParquetChunks
-from gscale.elementwise import Affine, Spline
-from gscale.end_to_end import Refined, Report, TrainingCurve, fit_end_to_end
+from gscale.flows.chunks import ArrayChunks, ParquetChunks
+from gscale.bijections.elementwise import Affine, Spline
+from gscale.flows.end_to_end import Refined, Report, TrainingCurve, fit_end_to_end
 from gscale.errors import InputError
 from gscale.estimators import GaussianizationDensity, GaussianizationDetector
-from gscale.flow import Bijection, Flow, Layer, LayerSpec, Spec
-from gscale.learned import ICA, PCA, Learned, Orthogonal, SlicedWasserstein
-from gscale.marginals import Moments, Quantiles
-from gscale.mixture import Logistic, MixtureCDF, MixtureMap, Normal
-from gscale.optimise import Adam
-from gscale.parameters import Everything, Fixed, Marginals, Unconstrained
-from gscale.progress import TrainingBar
-from gscale.rotations import (
+from gscale.bijections.base import Bijection, Spec
+from gscale.flows.flow import Flow, Layer, LayerSpec
+from gscale.bijections.learned_rotations import ICA, PCA, Learned, Orthogonal, SlicedWasserstein
+from gscale.bijections.marginals import Moments, Quantiles
+from gscale.bijections.mixture import Logistic, MixtureCDF, MixtureMap, Normal
+from gscale.bijections.optimizer import Adam
+from gscale.bijections.constraints import Everything, Fixed, Marginals, Unconstrained
+from gscale.flows.progress import TrainingBar
+from gscale.bijections.rotations import (
     Haar,
     Hadamard,
     Householder,
@@ -29,10 +30,10 @@ from gscale.rotations import (
     Rotation,
     SignedHadamard,
 )
-from gscale.sharded import fit_sharded, in_shards, shard_rows
-from gscale.stopping import GainAboveCost, LossStillFalls, Stopping
-from gscale.train import Losses, fit_layerwise
-from gscale.transformer import AffineTransformer, SplineTransformer
+from gscale.flows.sharded import fit_sharded, in_shards, shard_rows
+from gscale.flows.stopping import GainAboveCost, LossStillFalls, Stopping
+from gscale.flows.layerwise import Losses, fit_layerwise
+from gscale.bijections.transformers import AffineTransformer, SplineTransformer
 
 __all__ = [
     "ICA",

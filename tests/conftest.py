@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gscale import Haar, LayerSpec, LinearCoupling, Moments, cli
-from gscale.bench import pilot
+from gscale import Haar, LayerSpec, LinearCoupling, Moments
+from gscale.cli import results_commands as cli
+from gscale.bench import model_grid as pilot
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

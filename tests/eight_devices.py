@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from gscale import Haar, LayerSpec, Moments, Quantiles, fit_layerwise, in_blocks
-from gscale.sharded import _fit, fit_sharded, in_shards, shard_rows
+from gscale.flows.sharded import _fit, fit_sharded, in_shards, shard_rows
 
 N, D = 8_000, 2
 KEY = jax.random.key(3)

@@ -17,9 +17,9 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from gscale.bench import store
+from gscale.results import tables as store
 
-_RUN = [sys.executable, "-m", "gscale.command", "run", str(Path(__file__).with_name("kills_sweep.py"))]
+_RUN = [sys.executable, "-m", "gscale.cli.main", "run", str(Path(__file__).with_name("kills_sweep.py"))]
 _LEAVE = 10  # cells at the least that are left to do, so that there is something to kill
 
 

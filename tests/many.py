@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gscale import Haar, LayerSpec, Moments
-from gscale.bench import store
-from gscale.bench.engine import attempt
+from gscale.results import tables as store
+from gscale.bench.executors import task as attempt
 from gscale.bench.sweep import Grid, Sweep
-from gscale.cli_run import execute
+from gscale.cli.run import execute
 from gscale.data import Gaussian, Wishart
 
 _STATUS = """

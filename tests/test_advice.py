@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from gscale import InputError
-from gscale.bench import pilot as pilots
-from gscale.bench.advice import advise, best, lines, records
-from gscale.bench.names import brief
+from gscale.bench import model_grid as pilots
+from gscale.analysis.advice import advise, best, lines, records
+from gscale.analysis.labels import brief
 from gscale.data import own_file
 
 DIMS = (4, 8, 16, 32, 64)

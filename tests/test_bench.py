@@ -25,11 +25,12 @@ from gscale import (
     Refined,
     fit_layerwise,
 )
-from gscale.bench import catalog, store
-from gscale.bench.exact import seed_keys
-from gscale.bench.plot import draw_sweep, plot_sweeps
-from gscale.bench.run import run_cell
-from gscale.bench.scaling import curves, expected_losses
+from gscale.bench import catalog
+from gscale.results import tables as store
+from gscale.bench.measure.on_covariances import seed_keys
+from gscale.figures.render_matplotlib import draw_sweep, plot_sweeps
+from gscale.bench.measure.run_cell import run_cell
+from gscale.analysis import curves, expected_losses
 from gscale.bench.sweep import (
     Cell,
     EndToEnd,
@@ -44,7 +45,7 @@ from gscale.bench.sweep import (
     WhiteningCouplings,
 )
 from gscale.data import NearIdentity
-from gscale.end_to_end import trained
+from gscale.flows.end_to_end import trained
 from gscale.theory import population_losses
 
 HAAR = LayerSpec(Haar(), Moments())

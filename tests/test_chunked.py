@@ -20,8 +20,8 @@ from gscale import (
     fit_layerwise,
     log_prob_chunks,
 )
-from gscale.data.chunks import chunk_rows
-from gscale.scratch import Look, together
+from gscale.flows.chunks import chunk_rows
+from gscale.flows.disk_rows import Look, together
 
 KEY = jax.random.key(3)
 N, D = 12_345, 3

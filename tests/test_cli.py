@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gscale.bench import catalog, store
-from gscale.bench.engine import attempt
-from gscale.bench.run import run_cell
+from gscale.bench import catalog
+from gscale.results import tables as store
+from gscale.bench.executors import task as attempt
+from gscale.bench.measure.run_cell import run_cell
 
 HERE = Path(__file__).parent
 MINE = str(HERE / "my_sweep.py")
@@ -186,7 +187,7 @@ def test_a_foreign_table_stops_the_run_before_it_begins(gscale, tmp_path):
 
 def start(folder, *arguments):
     return subprocess.Popen(
-        [sys.executable, "-m", "gscale.cli", *arguments], cwd=folder, text=True,
+        [sys.executable, "-m", "gscale.cli.results_commands", *arguments], cwd=folder, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
 

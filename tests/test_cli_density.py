@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from gscale import GaussianizationDensity, GaussianizationDetector, InputError
-from gscale.bench.anomaly import rivals, run, tables
-from gscale.bench.anomaly.sets import Split, generated, kdd_cup_99, network_sessions, sessions_split
+from gscale.bench.anomaly import detectors as rivals, run_comparison as run, anomaly_summary as tables
+from gscale.bench.anomaly.anomaly_sets import Split, generated, kdd_cup_99, network_sessions, sessions_split
 from gscale.estimators import load_density, load_detector, save_detector
-from gscale.saved import header_of
+from gscale.flows.serialisation import header_of
 
 REFERENCE = Path(__file__).parents[1] / "results/reference/_anomaly"
 FEW = ("--layers", "2")
@@ -231,7 +231,7 @@ def test_kdd_cup_99_has_text(monkeypatch):
         object
     )
     monkeypatch.setattr(
-        "gscale.bench.anomaly.sets.fetch_kddcup99", lambda **_: type("B", (), {"frame": frame})
+        "gscale.bench.anomaly.anomaly_sets.fetch_kddcup99", lambda **_: type("B", (), {"frame": frame})
     )
     found = kdd_cup_99()
     assert found["label"].tolist() == ["normal", "smurf"]

@@ -7,9 +7,9 @@ import sys
 import jax
 import pytest
 
-from gscale.compiled import keep_compiled
+from gscale.runtime import keep_compiled
 
-RUN = [sys.executable, "-m", "gscale.cli", "run", "gaussian_population", "--dims", "2", "--seeds", "1"]
+RUN = [sys.executable, "-m", "gscale.cli.results_commands", "run", "gaussian_population", "--dims", "2", "--seeds", "1"]
 
 
 @pytest.fixture

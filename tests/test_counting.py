@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from gscale import Quantiles
-from gscale.blocks import in_blocks, over_blocks
-from gscale.counting import InMemory, quantiles
-from gscale.marginals import least_width, normal_levels
+from gscale.bijections.batching import in_blocks, over_blocks
+from gscale.bijections.histogram_quantiles import InMemory, quantiles
+from gscale.bijections.marginals import least_width, normal_levels
 
 N = 20_000
 LEVELS = stats.norm.cdf(normal_levels(N, 32))

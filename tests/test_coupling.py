@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gscale import MLP, Adam, Haar, InputError, LayerSpec, Linear, LinearCoupling, Moments, fit_layerwise
-from gscale.coupling import Coupling
+from gscale.bijections.coupling import Coupling
 from gscale.data import Gaussian, Wishart
-from gscale.transformer import AffineTransformer, SplineTransformer
+from gscale.bijections.transformers import AffineTransformer, SplineTransformer
 
 UNTRAINED = Adam(n_steps=0)
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from gscale import InputError
 from gscale.data import BreastCancer, Crop, Diabetes, PrincipalAxes, Wine, own_file
-from gscale.data.rows import look_through
+from gscale.data.row_pool import look_through
 
 KEY = jax.random.key(0)
 

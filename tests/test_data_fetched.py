@@ -21,10 +21,10 @@ import pytest
 from test_data_own import idx
 
 from gscale import InputError, data
-from gscale.data import cache
-from gscale.data.card import Card, File
-from gscale.data.catalogue import entries
-from gscale.data.fetched.frames import read_frame
+from gscale.data.downloads import cache
+from gscale.data.downloads.card import Card, File
+from gscale.data.registry import entries
+from gscale.data.downloads.pandas_pickle import read_frame
 
 KEY = jax.random.key(0)
 SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -10,8 +10,8 @@ import pytest
 
 from gscale import InputError
 from gscale.data import OwnImages, OwnTable, own_file
-from gscale.data.cuts import area_average
-from gscale.data.rows import look_through
+from gscale.data.reductions import area_average
+from gscale.data.row_pool import look_through
 
 KEY = jax.random.key(0)
 REALS = np.random.default_rng(0).normal(size=(200, 3)) * [1, 10, 0.1] + [0, 5, -3]

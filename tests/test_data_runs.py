@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gscale.bench import catalog, store
-from gscale.bench.own import on_own
+from gscale.bench import catalog
+from gscale.results import tables as store
+from gscale.bench.user_data import on_own
 from gscale.data import own_file
 
 

@@ -31,7 +31,7 @@ from gscale import (
     fit_end_to_end,
     fit_layerwise,
 )
-from gscale.parameters import constrain, unconstrain
+from gscale.bijections.constraints import constrain, unconstrain
 
 KEY = jax.random.key(0)
 COLD = Adam(n_steps=0)

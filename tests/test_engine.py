@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gscale.bench import gathered, journal, store
-from gscale.bench.claims import claim
-from gscale.bench.engine import attempt
-from gscale.bench.engine.attempt import Task
-from gscale.bench.engine.serial import run_serially
+from gscale.results import arrow_cache as gathered, journal, tables as store
+from gscale.results.locks import claim
+from gscale.bench.executors import task as attempt
+from gscale.bench.executors.task import Task
+from gscale.bench.executors.serial import run_serially
 from gscale.errors import InputError
 
 HERE = Path(__file__).parent
@@ -152,7 +152,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(gscale, monkeypatch, tm
 
 def test_tasks_end_once_each(tmp_path, monkeypatch):
     ended = []
-    monkeypatch.setattr("gscale.bench.engine.serial.attempt", lambda *_: attempt.Outcome("there"))
+    monkeypatch.setattr("gscale.bench.executors.serial.attempt", lambda *_: attempt.Outcome("there"))
     tasks = [Task("s", name, tmp_path) for name in "ab"]
     run_serially(tasks, lambda _: lambda _: None, lambda task, _: ended.append(task.cell), lambda: False)
     assert ended == ["a", "b"]

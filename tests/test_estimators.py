@@ -14,11 +14,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from gscale import GaussianizationDensity, GaussianizationDetector, InputError, Moments
-from gscale.estimators import Frequency, Imputed, LogDensity, OneHot, Radius, flows
+from gscale.estimators import Frequency, Imputed, LogDensity, OneHot, Radius, flow_fitting as flows
 from gscale.estimators.columns import category, indicators, number
 from gscale.estimators.encoder import Refused, fit_encoder
 from gscale.estimators.gaussianity import correlation_kl, marginal_kl
-from gscale.estimators.tables import RawColumn
+from gscale.estimators.table_checks import RawColumn
 
 SMALL = GaussianizationDensity(n_layers=2, random_state=0)
 

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from gscale import InputError
-from gscale.bench import baseline as baselines
-from gscale.bench import gate, store
-from gscale.bench.gate import judge
-from gscale.bench.gauges import Gauge, gauges
-from gscale.bench.verdicts import lines, summary
+from gscale.analysis.regression import baseline as baselines
+from gscale.analysis.regression import verdicts as gate
+from gscale.results import tables as store
+from gscale.analysis.regression.verdicts import judge
+from gscale.analysis.regression.quantities import Gauge, gauges
+from gscale.analysis.regression.junit import lines, summary
 
 DIMS = (4, 8, 16, 32)
 

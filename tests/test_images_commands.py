@@ -8,8 +8,13 @@ import pandas as pd
 import pytest
 from test_images_models import IMAGES, LABELS, SMALL, SMALL_CVAE, Killed
 
-from gscale import cli_training
-from gscale.images import classifier, compare, compare_generators, cvae, tables
+from gscale.cli import terminal as cli_training
+from gscale.images import classifier, cvae
+from gscale.bench.small_images import (
+    classifier_comparison as compare,
+    generator_comparison as compare_generators,
+    image_summary as tables,
+)
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from gscale.checkpoint import Checkpoint
+from gscale.flows.checkpoint import Checkpoint
 from gscale.errors import InputError
-from gscale.images import cvae, flows, judge
-from gscale.images.augment import Augmentation
+from gscale.images import cvae, class_flows as flows, generator_metrics as judge
+from gscale.images.augmentation import Augmentation
 from gscale.images.classifier import REFERENCE, Recipe, fit_classifier, validation_rows
 from gscale.images.network import ConvNetSpec, Convolution
-from gscale.images.training import OneCycle, Training
-from gscale.optimise import Adam
-from gscale.saved import load, save
+from gscale.images.image_training import OneCycle, Training
+from gscale.bijections.optimizer import Adam
+from gscale.flows.serialisation import load, save
 
 LABELS = np.tile([0, 1], 20)
 IMAGES = np.zeros((40, 28, 28), np.float32)  # a bar that stands, and one that lies

@@ -30,61 +30,61 @@ ALLOWED = {
     "compiled": set(),
     "optimise": FOUNDATION,
     "checkpoint": FOUNDATION,
-    "elementwise": {"gscale.parameters"},
-    "rotations": FOUNDATION | {"gscale.parameters"},
-    "counting": FOUNDATION | {"gscale.blocks", "gscale.elementwise"},
-    "marginals": FOUNDATION | {"gscale.counting", "gscale.elementwise"},
-    "mixture": FOUNDATION | {"gscale.marginals"},
-    "frames": {"gscale.elementwise", "gscale.rotations"},
+    "elementwise": {"gscale.bijections.constraints"},
+    "rotations": FOUNDATION | {"gscale.bijections.constraints"},
+    "counting": FOUNDATION | {"gscale.bijections.batching", "gscale.bijections.elementwise"},
+    "marginals": FOUNDATION | {"gscale.bijections.histogram_quantiles", "gscale.bijections.elementwise"},
+    "mixture": FOUNDATION | {"gscale.bijections.marginals"},
+    "frames": {"gscale.bijections.elementwise", "gscale.bijections.rotations"},
     "learned": FOUNDATION | {f"gscale.{name}" for name in ("frames", "marginals", "optimise", "rotations")},
     "conditioner": FOUNDATION,
-    "transformer": FOUNDATION | {"gscale.elementwise", "gscale.parameters"},
+    "transformer": FOUNDATION | {"gscale.bijections.elementwise", "gscale.bijections.constraints"},
     "coupling": FOUNDATION
     | {f"gscale.{name}" for name in ("conditioner", "elementwise", "marginals", "optimise", "transformer")},
     "theory.precision": set(),
     "theory.rates": set(),
-    "theory.finite": FOUNDATION | {"gscale.marginals"},
-    "theory.gain": {"gscale.theory.precision"},
-    "theory.population": MODEL | {"gscale.theory.precision"},
-    "theory.scales": FOUNDATION | {"gscale.theory.precision"},
-    "theory.spurious": FOUNDATION | {"gscale.frames", "gscale.rotations"},
-    "theory.whitening": FOUNDATION | {"gscale.coupling", "gscale.theory.precision"},
+    "theory.finite": FOUNDATION | {"gscale.bijections.marginals"},
+    "theory.gain": {"gscale.theory.float64"},
+    "theory.population": MODEL | {"gscale.theory.float64"},
+    "theory.scales": FOUNDATION | {"gscale.theory.float64"},
+    "theory.spurious": FOUNDATION | {"gscale.bijections.stiefel", "gscale.bijections.rotations"},
+    "theory.whitening": FOUNDATION | {"gscale.bijections.coupling", "gscale.theory.float64"},
     "theory": {f"gscale.theory.{name}" for name in THEORY},
     "data.source": FOUNDATION,
-    "data.gaussian": MODEL | {"gscale.data.source"},
+    "data.gaussian": MODEL | {"gscale.data.base"},
     "data.cuts": FOUNDATION,
-    "data.exact": {"gscale.data.source"},
-    "data.bananas": MODEL | {"gscale.data.exact"},
-    "data.radial": FOUNDATION | {"gscale.data.exact"},
-    "data.plane": FOUNDATION | {"gscale.data.exact", "gscale.data.source"},
+    "data.exact": {"gscale.data.base"},
+    "data.bananas": MODEL | {"gscale.data.synthetic.base"},
+    "data.radial": FOUNDATION | {"gscale.data.synthetic.base"},
+    "data.plane": FOUNDATION | {"gscale.data.synthetic.base", "gscale.data.base"},
     "data.idx": FOUNDATION,
     "data.chunks": FOUNDATION,
     "data.reading": FOUNDATION | {"gscale.data.idx"},
     "data.rows": FOUNDATION,
     "data.tables": FOUNDATION | {f"gscale.data.{name}" for name in ("cuts", "rows", "source")},
-    "data.images": FOUNDATION | {"gscale.data.cuts", "gscale.data.source"},
+    "data.images": FOUNDATION | {"gscale.data.reductions", "gscale.data.base"},
     "data.card": set(),
-    "data.cache": FOUNDATION | {"gscale.data.card"},
+    "data.cache": FOUNDATION | {"gscale.data.downloads.card"},
     "data.fetched.frames": FOUNDATION,
     "data.fetched.archives": FOUNDATION,
     "data.fetched.base": FOUNDATION | {f"gscale.data.{name}" for name in ("cache", "card", "rows", "tables")},
     "data.fetched.images": FOUNDATION | FETCHED | {"gscale.data.idx"},
-    "data.fetched.literature": FOUNDATION | FETCHED | {"gscale.data.fetched.frames"},
-    "data.fetched.tables": FOUNDATION | FETCHED | {"gscale.data.reading"},
-    "data.fetched": {f"gscale.data.fetched.{name}" for name in ("images", "literature", "tables")},
+    "data.fetched.literature": FOUNDATION | FETCHED | {"gscale.data.downloads.pandas_pickle"},
+    "data.fetched.tables": FOUNDATION | FETCHED | {"gscale.data.readers"},
+    "data.fetched": {f"gscale.data.downloads.{name}" for name in ("images", "literature", "tables")},
     "data.catalogue": FOUNDATION
     | {f"gscale.data.{name}" for name in ("card", "fetched", "images", "shipped", "source")},
     "cli_data": FOUNDATION
-    | {"gscale.modelled", "gscale.saved"}
+    | {"gscale.data.flow_distribution", "gscale.flows.serialisation"}
     | {f"gscale.data.{name}" for name in ("cache", "card", "catalogue", "own", "source")},
     "data.own": FOUNDATION | {f"gscale.data.{name}" for name in ("cuts", "reading", "rows", "tables")},
     "data.shipped": {f"gscale.data.{name}" for name in ("cuts", "rows", "tables")},
-    "data.toys": MODEL | {"gscale.data.source"},
+    "data.toys": MODEL | {"gscale.data.base"},
     "data": DATA,
-    "flow": MODEL | {"gscale.blocks", "gscale.rotations", "gscale.marginals", "gscale.data"},
-    "stopping": FOUNDATION | {"gscale.flow"},
-    "train": MODEL | {"gscale.blocks", "gscale.flow", "gscale.stopping", "gscale.data.source"},
-    "scratch": FOUNDATION | {"gscale.counting"},
+    "flow": MODEL | {"gscale.bijections.batching", "gscale.bijections.rotations", "gscale.bijections.marginals", "gscale.data"},
+    "stopping": FOUNDATION | {"gscale.flows.flow"},
+    "train": MODEL | {"gscale.bijections.batching", "gscale.flows.flow", "gscale.flows.stopping", "gscale.data.base"},
+    "scratch": FOUNDATION | {"gscale.bijections.histogram_quantiles"},
     "devices": FOUNDATION,
     "sharded": MODEL | {f"gscale.{name}" for name in ("blocks", "counting", "data.source", "flow", "train")},
     "chunked": MODEL
@@ -92,101 +92,101 @@ ALLOWED = {
         f"gscale.{name}"
         for name in ("blocks", "counting", "data.chunks", "data.source", "flow", "scratch", "train")
     },
-    "end_to_end": MODEL | {"gscale.data.source", "gscale.flow", "gscale.optimise", "gscale.parameters"},
-    "saved": FOUNDATION | {"gscale.flow"},
+    "end_to_end": MODEL | {"gscale.data.base", "gscale.flows.flow", "gscale.bijections.optimizer", "gscale.bijections.constraints"},
+    "saved": FOUNDATION | {"gscale.flows.flow"},
     "estimators.tables": FOUNDATION,
     "estimators.columns": FOUNDATION,
-    "estimators.encoder": FOUNDATION | ESTIMATORS | {"gscale.data.rows"},
+    "estimators.encoder": FOUNDATION | ESTIMATORS | {"gscale.data.row_pool"},
     "estimators.flows": FOUNDATION
     | {
         f"gscale.{name}"
         for name in ("blocks", "flow", "frames", "marginals", "rotations", "stopping", "train")
     },
-    "estimators.gaussianity": FOUNDATION | {"gscale.estimators.flows", "gscale.flow"},
+    "estimators.gaussianity": FOUNDATION | {"gscale.estimators.flow_fitting", "gscale.flows.flow"},
     "estimators.density": FOUNDATION
     | ESTIMATORS
-    | {"gscale.estimators.gaussianity", "gscale.flow", "gscale.learned", "gscale.stopping"},
-    "estimators.detector": FOUNDATION | ESTIMATORS | {"gscale.estimators.density", "gscale.flow"},
+    | {"gscale.estimators.gaussianity", "gscale.flows.flow", "gscale.bijections.learned_rotations", "gscale.flows.stopping"},
+    "estimators.detector": FOUNDATION | ESTIMATORS | {"gscale.estimators.density", "gscale.flows.flow"},
     "estimators.kept": FOUNDATION
     | ESTIMATORS
-    | {"gscale.estimators.density", "gscale.estimators.detector", "gscale.saved"},
+    | {"gscale.estimators.density", "gscale.estimators.detector", "gscale.flows.serialisation"},
     "estimators": ESTIMATORS
     | {f"gscale.estimators.{name}" for name in ("density", "detector", "gaussianity", "kept")},
     "cli_density": FOUNDATION
-    | {"gscale.bench.anomaly", "gscale.bench.anomaly.run", "gscale.bench.anomaly.tables"}
-    | {"gscale.bench.report.anomalies", "gscale.data.reading", "gscale.estimators", "gscale.saved"},
+    | {"gscale.bench.anomaly", "gscale.bench.anomaly.run_comparison", "gscale.bench.anomaly.anomaly_summary"}
+    | {"gscale.figures.html.anomaly_page", "gscale.data.readers", "gscale.estimators", "gscale.flows.serialisation"},
     "modelled": MODEL
-    | {"gscale.data.source"}
+    | {"gscale.data.base"}
     | {f"gscale.{name}" for name in ("flow", "marginals", "rotations", "saved", "train")},
-    "progress": {"gscale.end_to_end"},
+    "progress": {"gscale.flows.end_to_end"},
     "bench": set(),
     "bench.store": FOUNDATION | {f"gscale.bench.{name}" for name in ("claims", "files", "gathered")},
     "bench.sweep": FOUNDATION
-    | {"gscale.bench.store", "gscale.data.source"}
+    | {"gscale.results.tables", "gscale.data.base"}
     | {f"gscale.{name}" for name in ("flow", "optimise", "parameters", "rotations")},
-    "bench.own": FOUNDATION | {"gscale.bench.sweep", "gscale.data.source"},
-    "bench.catalog": FOUNDATION | {"gscale.bench.speed.case", "gscale.bench.sweep"},
+    "bench.own": FOUNDATION | {"gscale.bench.sweep", "gscale.data.base"},
+    "bench.catalog": FOUNDATION | {"gscale.bench.speed.cases", "gscale.bench.sweep"},
     "bench.clock": set(),
-    "bench.exact": {"gscale.bench.clock", "gscale.bench.sweep", "gscale.flow"}
+    "bench.exact": {"gscale.bench.measure.timing", "gscale.bench.sweep", "gscale.flows.flow"}
     | {"gscale.theory", "gscale.theory.population", "gscale.theory.scales"},
-    "bench.projections": {"gscale.data.source", "gscale.rotations", "gscale.theory"}
+    "bench.projections": {"gscale.data.base", "gscale.bijections.rotations", "gscale.theory"}
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "sweep")},
     "bench.sampled": MODEL
-    | {"gscale.train", "gscale.end_to_end", "gscale.data.source", "gscale.flow"}
+    | {"gscale.flows.layerwise", "gscale.flows.end_to_end", "gscale.data.base", "gscale.flows.flow"}
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "sweep")},
     "bench.run": FOUNDATION
-    | {"gscale.end_to_end"}
+    | {"gscale.flows.end_to_end"}
     | {f"gscale.bench.{name}" for name in ("clock", "exact", "projections", "provenance", "sampled")}
-    | {"gscale.bench.store", "gscale.bench.sweep"},
+    | {"gscale.results.tables", "gscale.bench.sweep"},
     "bench.files": FOUNDATION,
-    "bench.claims": {"gscale.bench.files"},
-    "bench.gathered": {"gscale.bench.files"},
-    "bench.journal": FOUNDATION | {"gscale.bench.claims", "gscale.bench.files"},
-    "bench.status": FOUNDATION | {"gscale.bench.journal", "gscale.bench.store"},
+    "bench.claims": {"gscale.results.files"},
+    "bench.gathered": {"gscale.results.files"},
+    "bench.journal": FOUNDATION | {"gscale.results.locks", "gscale.results.files"},
+    "bench.status": FOUNDATION | {"gscale.results.journal", "gscale.results.tables"},
     "bench.engine": set(),
     "bench.engine.attempt": FOUNDATION
     | {f"gscale.bench.{name}" for name in ("claims", "clock", "journal", "run", "store", "sweep")},
     "bench.engine.worker": FOUNDATION
     | {f"gscale.bench.{name}" for name in ("catalog", "engine.attempt", "sweep")}
-    | {"gscale.compiled", "gscale.threads"},
-    "bench.engine.crew": FOUNDATION | {"gscale.bench.engine.attempt", "gscale.bench.claims"},
-    "bench.engine.pool": FOUNDATION | {"gscale.bench.engine.attempt", "gscale.bench.engine.worker"},
-    "bench.engine.serial": {"gscale.bench.engine.attempt"},
-    "bench.engine.cluster": FOUNDATION | {"gscale.bench.engine.attempt", "gscale.bench.engine.worker"},
-    "cli_files": {"gscale.bench.files", "gscale.bench.status", "gscale.bench.store"},
+    | {"gscale.runtime", "gscale.runtime"},
+    "bench.engine.crew": FOUNDATION | {"gscale.bench.executors.task", "gscale.results.locks"},
+    "bench.engine.pool": FOUNDATION | {"gscale.bench.executors.task", "gscale.bench.executors.worker"},
+    "bench.engine.serial": {"gscale.bench.executors.task"},
+    "bench.engine.cluster": FOUNDATION | {"gscale.bench.executors.task", "gscale.bench.executors.worker"},
+    "cli_files": {"gscale.results.files", "gscale.results.status", "gscale.results.tables"},
     "cli_run": FOUNDATION
     | {f"gscale.bench.{name}" for name in ("catalog", "files", "journal", "own", "store", "sweep")}
-    | {f"gscale.bench.engine.{name}" for name in ("attempt", "cluster", "crew", "pool", "serial")}
-    | {"gscale", "gscale.cli_data", "gscale.data.source", "gscale.devices", "gscale.progress"},
+    | {f"gscale.bench.executors.{name}" for name in ("attempt", "cluster", "crew", "pool", "serial")}
+    | {"gscale", "gscale.cli.data", "gscale.data.base", "gscale.runtime", "gscale.flows.progress"},
     "bench.scaling.counts": FOUNDATION,
     "bench.scaling.censored": set(),
     "bench.scaling.estimates": set(),
-    "bench.scaling.samples": {"gscale.bench.scaling.censored"},
-    "bench.scaling.laws": {f"gscale.bench.scaling.{name}" for name in ("censored", "estimates", "samples")},
+    "bench.scaling.samples": {"gscale.analysis.censoring"},
+    "bench.scaling.laws": {f"gscale.analysis.{name}" for name in ("censored", "estimates", "samples")},
     "bench.scaling.prediction": {
-        f"gscale.bench.scaling.{name}" for name in ("censored", "estimates", "laws", "samples")
+        f"gscale.analysis.{name}" for name in ("censored", "estimates", "laws", "samples")
     },
-    "bench.scaling.expected": {"gscale.bench.scaling.laws", "gscale.theory.finite", "gscale.theory.rates"},
+    "bench.scaling.expected": {"gscale.analysis.scaling_laws", "gscale.theory.finite_samples", "gscale.theory.rates"},
     "bench.scaling.tables": {
-        f"gscale.bench.scaling.{name}" for name in ("counts", "expected", "laws", "samples")
+        f"gscale.analysis.{name}" for name in ("counts", "expected", "laws", "samples")
     },
-    "bench.scaling.turning": {f"gscale.bench.scaling.{name}" for name in ("counts", "expected")},
+    "bench.scaling.turning": {f"gscale.analysis.{name}" for name in ("counts", "expected")},
     "bench.scaling": {
-        f"gscale.bench.scaling.{name}"
+        f"gscale.analysis.{name}"
         for name in (
             *("counts", "estimates", "expected", "laws", "prediction", "samples", "tables", "turning"),
         )
     },
     "bench.style": set(),
-    "bench.names": {"gscale.bench.scaling", "gscale.bench.store"},
+    "bench.names": {"gscale.analysis", "gscale.results.tables"},
     "bench.compare": {f"gscale.bench.{name}" for name in ("names", "scaling", "store", "style")},
-    "bench.advice.reach": {"gscale.bench.scaling"},
+    "bench.advice.reach": {"gscale.analysis"},
     "bench.advice.models": FOUNDATION
     | {f"gscale.bench.{name}" for name in ("advice.reach", "names", "scaling", "store")},
     "bench.advice.text": {f"gscale.bench.{name}" for name in ("advice.models", "names", "scaling", "store")},
-    "bench.advice": {"gscale.bench.advice.models", "gscale.bench.advice.text"},
+    "bench.advice": {"gscale.analysis.advice.advisor", "gscale.analysis.advice.advice_text"},
     "bench.pilot": FOUNDATION
-    | {"gscale.bench.sweep", "gscale.data.source"}
+    | {"gscale.bench.sweep", "gscale.data.base"}
     | {
         f"gscale.{name}"
         for name in (
@@ -194,13 +194,13 @@ ALLOWED = {
             *("rotations", "transformer"),
         )
     },
-    "bench.means": {"gscale.bench.scaling"},
-    "bench.distances": {"gscale.theory.rates", "gscale.bench.scaling"},
+    "bench.means": {"gscale.analysis"},
+    "bench.distances": {"gscale.theory.rates", "gscale.analysis"},
     "bench.findings": FOUNDATION | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store")},
-    "bench.gauges": {"gscale.bench.scaling", "gscale.bench.store"},
-    "bench.baseline": FOUNDATION | {"gscale.bench.gauges", "gscale.bench.store"},
-    "bench.gate": {"gscale.bench.baseline", "gscale.bench.gauges"},
-    "bench.verdicts": FOUNDATION | {"gscale.bench.gate", "gscale.bench.store"},
+    "bench.gauges": {"gscale.analysis", "gscale.results.tables"},
+    "bench.baseline": FOUNDATION | {"gscale.analysis.regression.quantities", "gscale.results.tables"},
+    "bench.gate": {"gscale.analysis.regression.baseline", "gscale.analysis.regression.quantities"},
+    "bench.verdicts": FOUNDATION | {"gscale.analysis.regression.verdicts", "gscale.results.tables"},
     "bench.spurious": FOUNDATION
     | {f"gscale.bench.{name}" for name in ("distances", "scaling", "store", "style")},
     "bench.turning": {f"gscale.bench.{name}" for name in ("scaling", "store", "style")},
@@ -213,21 +213,21 @@ ALLOWED = {
     "bench.provenance": {"gscale"},
     "bench.speed": set(),
     "bench.speed.case": FOUNDATION,
-    "bench.speed.peers": FOUNDATION | {"gscale.rotations"},
+    "bench.speed.peers": FOUNDATION | {"gscale.bijections.rotations"},
     "bench.speed.clock": {f"gscale.bench.speed.{name}" for name in ("case", "peers")}
     | {f"gscale.{name}" for name in ("blocks", "flow", "marginals")}
-    | {"gscale.rotations", "gscale.train"},
+    | {"gscale.bijections.rotations", "gscale.flows.layerwise"},
     "bench.speed.memory": {f"gscale.{name}" for name in ("blocks", "train")}
     | {f"gscale.bench.speed.{name}" for name in ("case", "clock")},
     "bench.speed.run": {f"gscale.bench.{name}" for name in ("provenance", "store")}
     | {f"gscale.bench.speed.{name}" for name in ("case", "clock", "memory")},
-    "bench.speed.tables": FOUNDATION | {"gscale.bench.style"},
+    "bench.speed.tables": FOUNDATION | {"gscale.figures.style"},
     "cli_speed": {f"gscale.bench.speed.{name}" for name in ("peers", "run", "tables")}
     | {"gscale.bench.catalog", "gscale.bench.sweep"},
     "images": set(),
     "images.augment": FOUNDATION,
     "images.network": FOUNDATION,
-    "images.training": FOUNDATION | {"gscale.end_to_end"},
+    "images.training": FOUNDATION | {"gscale.flows.end_to_end"},
     "images.classifier": FOUNDATION
     | {f"gscale.{name}" for name in ("end_to_end", "images.augment", "images.network", "images.training")},
     "images.cvae": FOUNDATION
@@ -237,14 +237,14 @@ ALLOWED = {
     | {f"gscale.{name}" for name in ("images.network", "marginals", "optimise", "rotations", "train")},
     "images.judge": set(),
     "images.measures": set(),
-    "images.reading": FOUNDATION | {"gscale.data.idx", "gscale.data.reading"},
+    "images.reading": FOUNDATION | {"gscale.data.idx", "gscale.data.readers"},
     "images.sets": FOUNDATION
     | {f"gscale.data.{name}" for name in ("cache", "card", "fetched", "idx")}
-    | {"gscale.images.reading"},
-    "images.figures": {"gscale.saved"},
-    "images.tables": FOUNDATION | {"gscale.saved"},
+    | {"gscale.images.image_files"},
+    "images.figures": {"gscale.flows.serialisation"},
+    "images.tables": FOUNDATION | {"gscale.flows.serialisation"},
     "images.compare": FOUNDATION
-    | {"gscale.saved"}
+    | {"gscale.flows.serialisation"}
     | {f"gscale.images.{name}" for name in ("augment", "classifier", "measures", "sets", "training")},
     "images.compare_generators": {
         f"gscale.images.{name}" for name in ("classifier", "compare", "cvae", "flows", "judge", "sets")
@@ -261,14 +261,14 @@ ALLOWED = {
     },
     "bench.anomaly": set(),
     "bench.anomaly.sets": FOUNDATION,
-    "bench.anomaly.rivals": FOUNDATION | {"gscale.bench.anomaly.sets", "gscale.estimators"},
+    "bench.anomaly.rivals": FOUNDATION | {"gscale.bench.anomaly.anomaly_sets", "gscale.estimators"},
     "bench.anomaly.run": FOUNDATION
-    | {"gscale.bench.anomaly.rivals", "gscale.bench.anomaly.sets", "gscale.bench.store", "gscale.estimators"},
+    | {"gscale.bench.anomaly.detectors", "gscale.bench.anomaly.anomaly_sets", "gscale.results.tables", "gscale.estimators"},
     "bench.anomaly.tables": FOUNDATION,
     "bench.report.figure": set(),
     "bench.report.cells": set(),
-    "bench.report.frame": FOUNDATION | {"gscale.bench.report.figure", "gscale.bench.store"},
-    "bench.report.anomalies": {f"gscale.bench.report.{name}" for name in ("cells", "figure", "frame")},
+    "bench.report.frame": FOUNDATION | {"gscale.figures.spec", "gscale.results.tables"},
+    "bench.report.anomalies": {f"gscale.figures.html.{name}" for name in ("cells", "figure", "frame")},
     "bench.report.losses": REPORT | {f"gscale.bench.{name}" for name in ("findings", "means", "names")},
     "bench.report.layers": REPORT
     | {f"gscale.bench.{name}" for name in ("compare", "names", "report.losses")}
@@ -282,8 +282,8 @@ ALLOWED = {
     },
     "bench.report.page": REPORT
     | {f"gscale.bench.{name}" for name in ("compare", "findings", "names", "report")}
-    | {f"gscale.bench.report.{name}" for name in ("frame", "layers", "losses", "rows", "tables")},
-    "bench.report": {"gscale.bench.report.frame", "gscale.bench.report.page"},
+    | {f"gscale.figures.html.{name}" for name in ("frame", "layers", "losses", "rows", "tables")},
+    "bench.report": {"gscale.figures.html.page_frame", "gscale.figures.html.results_page"},
 }
 
 
@@ -346,13 +346,13 @@ def test_what_reads_tables_never_touches_jax():
 
 
 def test_status_and_merge_start_without_jax():
-    code = "import gscale.command, gscale.cli_files, sys; assert not {'jax', 'sklearn'} & sys.modules.keys()"
+    code = "import gscale.cli.main, gscale.cli.status, sys; assert not {'jax', 'sklearn'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_importing_gscale_leaves_the_configuration_of_jax_alone():
     code = (
-        "import jax; before = dict(jax.config.values); import gscale, gscale.cli, gscale.bench.run;"
+        "import jax; before = dict(jax.config.values); import gscale, gscale.cli.results_commands, gscale.bench.measure.run_cell;"
         "assert dict(jax.config.values) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -26,8 +26,8 @@ from gscale import (
     SlicedWasserstein,
     fit_layerwise,
 )
-from gscale.flow import LayerSpec
-from gscale.frames import completed, distances
+from gscale.flows.flow import LayerSpec
+from gscale.bijections.stiefel import completed, distances
 
 KEY = jax.random.key(0)
 LEARNED = [PCA(), ICA(n_steps=20), SlicedWasserstein(2, n_steps=5), Learned(n_steps=5)]

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from gscale import InputError, Moments, Quantiles, Spline
-from gscale.marginals import sort_columns
+from gscale.bijections.marginals import sort_columns
 
 KEY = jax.random.key(0)
 SMOOTHED = Quantiles(n_bins=20, bandwidth=1.0, shrinkage=0.1)

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from gscale import Haar, InputError, LayerSpec, fit_layerwise
-from gscale.mixture import (
+from gscale.bijections.mixture import (
     Logistic,
     MixtureCDF,
     MixtureMap,

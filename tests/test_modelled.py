@@ -19,11 +19,11 @@ from gscale import (
     Quantiles,
     Rotation,
     fit_layerwise,
-    saved,
 )
-from gscale.flow import Flow
-from gscale.modelled import model_of, open_model
-from gscale.saved import is_flow, load_flow, save_flow
+from gscale.flows import serialisation as saved
+from gscale.flows.flow import Flow
+from gscale.data.flow_distribution import model_of, open_model
+from gscale.flows.serialisation import is_flow, load_flow, save_flow
 
 pytestmark = pytest.mark.long  # each fits a flow
 
@@ -158,10 +158,10 @@ def test_files_of_others_are_refused(tmp_path):
     "kind",
     [
         "os:system",
-        "gscale.saved:save_flow",
+        "gscale.flows.serialisation:save_flow",
         "gscale.errors:InputError",
-        "gscale.flow:jax",
-        "gscale.flow:Spec",
+        "gscale.flows.flow:jax",
+        "gscale.flows.flow:Spec",
     ],
 )
 def test_a_file_names_nothing_but_maps_and_specs(tmp_path, kind):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gscale.bench import store
-from gscale.bench.files import place
+from gscale.results import tables as store
+from gscale.results.files import place
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
 pytest.importorskip("upath", reason="the extra s3 is not installed")
@@ -69,7 +69,7 @@ def test_a_store_that_refuses_one_write_in_ten(gscale, failing):
 
 
 def test_a_store_that_refuses_all(gscale, failing, monkeypatch):
-    monkeypatch.setattr("gscale.bench.files._PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("gscale.results.files._PAUSES", (0.0, 0.0))
     monkeypatch.setattr(failing, "every", 1)
     code, _, err = gscale("run", FORTY, "--out", "s3://bucket/results")
     assert (code, err.count("\n")) == (2, 1)

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from browser import Browser, binary
 
-from gscale import InputError, cli
-from gscale.bench import store
-from gscale.bench.findings import find, slope_heading
-from gscale.bench.report import Results, write_report
-from gscale.bench.report.figure import MAX_POINTS, thinned
+from gscale import InputError
+from gscale.cli import results_commands as cli
+from gscale.results import tables as store
+from gscale.analysis.summary import find, slope_heading
+from gscale.figures.html import Results, write_report
+from gscale.figures.spec import MAX_POINTS, thinned
 
 EVIL = "<script>document.title = 'taken'</script>%{x}"
 SAMPLED = {"training": "Layerwise(first=None)", "n_samples": 50}

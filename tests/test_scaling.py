@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from gscale import InputError
-from gscale.bench import scaling, store
-from gscale.bench.scaling import (
+from gscale import analysis as scaling
+from gscale.results import tables as store
+from gscale.analysis import (
     Factor,
     Gain,
     Sample,

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from gscale import PCA, Haar, InputError, LayerSpec, LinearCoupling, Quantiles
-from gscale import devices as chosen
-from gscale.sharded import fit_sharded, shard_rows
+from gscale import runtime as chosen
+from gscale.flows.sharded import fit_sharded, shard_rows
 
 HERE = Path(__file__).parent
 LAYER = LayerSpec(Haar(), Quantiles(8))

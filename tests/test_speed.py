@@ -6,8 +6,13 @@ import pandas as pd
 import pytest
 
 from gscale.bench import catalog
-from gscale.bench.speed import clock, memory, peers, tables
-from gscale.bench.speed.case import Case
+from gscale.bench.speed import (
+    layer_timing as clock,
+    memory,
+    flowjax_layers as peers,
+    speed_summary as tables,
+)
+from gscale.bench.speed.cases import Case
 from gscale.errors import InputError
 
 SECONDS = {"fit": 6e-3, "forward": 4e-3, "inverse": 5e-3, "sample": 5e-3, "matmul": 2e-3, "sort": 10e-3}

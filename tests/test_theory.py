@@ -11,7 +11,7 @@ from gscale.data import Gaussian, NearIdentity, Wishart
 from gscale.metrics import gaussian_kl
 from gscale.theory import population_losses
 from gscale.theory.population import sigma_points
-from gscale.theory.precision import log1p_less_x
+from gscale.theory.float64 import log1p_less_x
 
 KEY = jax.random.key(0)
 HAAR = LayerSpec(Haar(), Moments())

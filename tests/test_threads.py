@@ -4,7 +4,7 @@ from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
 
-from gscale.threads import keep_lapack_to_one_thread
+from gscale.runtime import keep_lapack_to_one_thread
 
 
 def test_lapack_has_one_thread():

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from gscale.bench.speed.case import Case
+from gscale.bench.speed.cases import Case
 from gscale.bench.sweep import Profile, Sweep
 from gscale.errors import InputError
 

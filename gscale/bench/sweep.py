@@ -7,13 +7,14 @@ from functools import cached_property
 from itertools import product
 from typing import Literal
 
-from gscale.bench.store import short
-from gscale.data.source import Source
+from gscale.results.tables import short
+from gscale.data.base import Source
 from gscale.errors import InputError
-from gscale.flow import LayerSpec, Spec
-from gscale.optimise import Adam
-from gscale.parameters import Everything, Marginals
-from gscale.rotations import Haar, Identity
+from gscale.flows.flow import LayerSpec
+from gscale.bijections.base import Spec
+from gscale.bijections.optimizer import Adam
+from gscale.bijections.constraints import Everything, Marginals
+from gscale.bijections.rotations import Haar, Identity
 
 Profile = Literal["ci", "quick", "full"]
 DType = Literal["float32", "float64"]

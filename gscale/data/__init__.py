@@ -1,8 +1,8 @@
 """Sources of data cut to a dimension."""
 
-from gscale.data.bananas import Banana, BananaTree
-from gscale.data.cuts import Area, Crop, PrincipalAxes, RandomColumns
-from gscale.data.fetched import (
+from gscale.data.synthetic.bananas import Banana, BananaTree
+from gscale.data.reductions import Area, Crop, PrincipalAxes, RandomColumns
+from gscale.data.downloads import (
     BSDS300,
     CIFAR10,
     MNIST,
@@ -20,7 +20,7 @@ from gscale.data.fetched import (
     NSLKDDTest,
     Power,
 )
-from gscale.data.gaussian import (
+from gscale.data.synthetic.gaussian import (
     AR1,
     Covariance,
     Equicorrelated,
@@ -30,13 +30,14 @@ from gscale.data.gaussian import (
     Spiked,
     Wishart,
 )
-from gscale.data.images import Digits, Patches
-from gscale.data.own import OwnImages, OwnTable, own_file
-from gscale.data.plane import Checkerboard, Rings
-from gscale.data.radial import Shell, StudentT
-from gscale.data.shipped import BreastCancer, Diabetes, Wine
-from gscale.data.source import Rows, Source, check_dim, check_rows
-from gscale.data.toys import GaussianMixture, LaplaceSources
+from gscale.data.sklearn_images import Digits, Patches
+from gscale.data.user_files import OwnImages, OwnTable, own_file
+from gscale.data.synthetic.planar import Checkerboard, Rings
+from gscale.data.synthetic.radial import Shell, StudentT
+from gscale.data.sklearn_tables import BreastCancer, Diabetes, Wine
+from gscale.data.base import Rows, Source, check_dim
+from gscale.validation import check_rows
+from gscale.data.synthetic.mixtures import GaussianMixture, LaplaceSources
 
 __all__ = [
     "AR1",

@@ -4,7 +4,7 @@ from gscale.estimators.density import GaussianizationDensity
 from gscale.estimators.detector import GaussianizationDetector, LogDensity, NormalScores, Radius
 from gscale.estimators.encoder import Frequency, Imputed, OneHot, Refused
 from gscale.estimators.gaussianity import Gaussianity
-from gscale.estimators.kept import load_density, load_detector, save_density, save_detector
+from gscale.estimators.model_files import load_density, load_detector, save_density, save_detector
 
 __all__ = [
     "Frequency",

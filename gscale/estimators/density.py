@@ -9,13 +9,14 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gscale.errors import InputError
-from gscale.estimators import flows
+from gscale.estimators import flow_fitting as flows
 from gscale.estimators.encoder import Categorical, Encoder, Missing, OneHot, Refused, fit_encoder
 from gscale.estimators.gaussianity import Gaussianity, gaussianity
-from gscale.estimators.tables import RawColumn, raw_columns
-from gscale.flow import Flow, Spec
-from gscale.learned import PCA
-from gscale.stopping import Stopping
+from gscale.estimators.table_checks import RawColumn, raw_columns
+from gscale.flows.flow import Flow
+from gscale.bijections.base import Spec
+from gscale.bijections.learned_rotations import PCA
+from gscale.flows.stopping import Stopping
 
 
 class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):

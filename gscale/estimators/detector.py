@@ -11,11 +11,11 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from gscale.errors import InputError
-from gscale.estimators import flows
+from gscale.estimators import flow_fitting as flows
 from gscale.estimators.columns import Column, Number
 from gscale.estimators.density import GaussianizationDensity, generator
-from gscale.estimators.tables import raw_columns, take_names
-from gscale.flow import Flow
+from gscale.estimators.table_checks import raw_columns, take_names
+from gscale.flows.flow import Flow
 
 _BACKGROUND = 16  # values of each coordinate that `contributions` puts in place of a row's own
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gscale.data.rows import mixed_bits, row_keys
+from gscale.data.row_pool import mixed_bits, row_keys
 from gscale.errors import InputError
 from gscale.estimators.columns import (
     Category,
@@ -19,7 +19,7 @@ from gscale.estimators.columns import (
     indicators,
     number,
 )
-from gscale.estimators.tables import RawColumn, chosen, refuse_missing, refuse_numbers_as_text
+from gscale.estimators.table_checks import RawColumn, chosen, refuse_missing, refuse_numbers_as_text
 
 Fill = float | str | bool | None
 

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.stats import chi2, differential_entropy, kstest
 
 from gscale.errors import InputError
-from gscale.estimators.flows import by_layer
-from gscale.flow import Flow
+from gscale.estimators.flow_fitting import by_layer
+from gscale.flows.flow import Flow
 
 _MOST_ROWS = 4096
 _LEAST_ROWS = 10

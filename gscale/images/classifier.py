@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gscale.end_to_end import Keeper
+from gscale.flows.end_to_end import Keeper
 from gscale.errors import InputError
-from gscale.images.augment import Augmentation
+from gscale.images.augmentation import Augmentation
 from gscale.images.network import ConvNet, ConvNetSpec
-from gscale.images.training import OneCycle, Rows, Told, Trained, Training, train
+from gscale.images.image_training import OneCycle, Rows, Told, Trained, Training, train
 
 _BLOCK = 500  # images at a time where there are many
 _TEMPERATURES = np.geomspace(0.25, 4.0, 97)

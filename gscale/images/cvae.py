@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gscale.end_to_end import Keeper
+from gscale.flows.end_to_end import Keeper
 from gscale.errors import InputError
-from gscale.images.augment import Augmentation
+from gscale.images.augmentation import Augmentation
 from gscale.images.network import SIDE, Convolution, Dense, doubled, halved
-from gscale.images.training import OneCycle, Rows, Told, Trained, Training, train
+from gscale.images.image_training import OneCycle, Rows, Told, Trained, Training, train
 
 _PIXELS = SIDE * SIDE
 _SHRINK = 0.02  # share of a latent covariance that is its mean variance

@@ -3,8 +3,8 @@
 Each says whether it is the paper's or derived here; docs/theory.md has the proofs.
 """
 
-from gscale.theory.finite import sampling_costs, spline_cost, turning_layer
-from gscale.theory.gain import expected_gain, loss_lower_bound
+from gscale.theory.finite_samples import sampling_costs, spline_cost, turning_layer
+from gscale.theory.expected_gain import expected_gain, loss_lower_bound
 from gscale.theory.population import population_losses
 from gscale.theory.rates import (
     coupling_rate,
@@ -16,7 +16,7 @@ from gscale.theory.rates import (
     spurious_distance,
 )
 from gscale.theory.scales import BestScales, fit_scales
-from gscale.theory.spurious import bimodal_quantiles, find_projection, projected_distance
+from gscale.theory.projection_pursuit import bimodal_quantiles, find_projection, projected_distance
 from gscale.theory.whitening import whitening_couplings
 
 __all__ = [

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from gscale.theory.precision import in_float64, log1p_less_x
+from gscale.theory.float64 import in_float64, log1p_less_x
 
 
 class RotatingSpec(Protocol):

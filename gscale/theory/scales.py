@@ -9,7 +9,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from gscale.errors import InputError
-from gscale.theory.precision import in_float64
+from gscale.theory.float64 import in_float64
 
 _STEPS = 200
 _DONE = 1e-12  # nats; rounding leaves some 1e-14 at D = 32

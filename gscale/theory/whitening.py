@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from gscale.coupling import AffineCoupling
+from gscale.bijections.coupling import AffineCoupling
 from gscale.errors import InputError
-from gscale.theory.precision import in_float64
+from gscale.theory.float64 import in_float64
 
 _ATTEMPTS = 100
 _STEPS = 100

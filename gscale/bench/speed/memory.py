@@ -6,7 +6,7 @@ import resource
 import sys
 from typing import Any
 
-from gscale.bench.speed.case import Case
+from gscale.bench.speed.cases import Case
 
 _UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that ru_maxrss counts in
 
@@ -30,9 +30,9 @@ def _measure(sender: Any, case: Case, n_layers: int) -> None:
     import jax
     import jax.numpy as jnp
 
-    from gscale.bench.speed.clock import LAYER
-    from gscale.blocks import in_blocks
-    from gscale.train import fit_layerwise
+    from gscale.bench.speed.layer_timing import LAYER
+    from gscale.bijections.batching import in_blocks
+    from gscale.flows.layerwise import fit_layerwise
 
     x = jnp.asarray(case.rows())
     before = _peak()

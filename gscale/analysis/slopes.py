@@ -1,0 +1,127 @@
+"""Slopes: what a table says of every setting in it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from gscale.analysis.curves import Curve, Tail, curves, target_named
+from gscale.analysis.theory_reference import known_slope
+from gscale.analysis.scaling_laws import ScalingFit, fit_scaling, predict
+from gscale.analysis.replicates import Sample
+
+
+@dataclass(frozen=True)
+class Slope:
+    """What a table says of one setting and target.
+
+    ``layers`` has the layer counts of the seeds at each D, NaN where the target was not reached, ``depths``
+    the depths to which they were followed, and ``missed`` the number of seeds that did not reach it, at each
+    D where there are any. ``theory`` is the slope that should come out, None where there is none.
+    """
+
+    setting: dict[str, object]
+    target: str
+    layers: dict[int, np.ndarray]
+    fit: ScalingFit
+    theory: float | None
+    missed: dict[int, int] = field(default_factory=dict)
+    depths: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def sample(self) -> Sample:
+        """The counts as they are fitted: a tail that is not seen is left out, not one that is slow."""
+        return Sample.of(self.layers, None if self.target == "tail" else self.depths)
+
+    def fitted(self, span: np.ndarray) -> np.ndarray:
+        """Layers at the D of a span by the law that was found, else by the line."""
+        if self.fit.law is None:
+            return self.fit.intercept.value + self.fit.slope.value * span
+        told = ~np.isnan(self.sample.means)
+        return predict(self.fit.law, self.sample.dims[told], self.sample.means[told], span)
+
+    @property
+    def lacks(self) -> str:
+        """What is missing for a slope, or for its interval; empty where nothing is."""
+        reached = [dim for dim, n in self.layers.items() if not np.isnan(n).all()]
+        if len(self.layers) == 1:
+            return f"no slope: D = {next(iter(self.layers))} alone, run two D"
+        if not reached:
+            return "no slope: no seed reached it, run deeper"
+        if len(reached) == 1:
+            return f"no slope: reached at D = {reached[0]} alone, run deeper"
+        if math.isnan(self.fit.slope.low):
+            return "no interval: no D has two seeds that reached it"
+        return ""
+
+
+def slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
+    """Fit every setting of a table; without targets, those that suit its loss.
+
+    Exact curves have a tail; where the floor of the loss is unknown, factors e and 10 are told apart.
+
+    Raises
+    ------
+    InputError
+        If a target is unknown.
+    """
+    by_setting: dict[str, list[Curve]] = {}
+    for curve in curves(table):
+        by_setting.setdefault(str(curve.setting), []).append(curve)
+    return [
+        _slope(group, name) for group in by_setting.values() for name in targets or _usual_targets(group[0])
+    ]
+
+
+def remarks(slope: Slope) -> str:
+    """What is missing for a slope, and how many seeds did not reach the target."""
+    return "; ".join(filter(None, [slope.lacks, missed_text(slope)]))
+
+
+def missed_text(slope: Slope) -> str:
+    """How many seeds did not reach the target, at each D where there are any."""
+    return ", ".join(f"D={dim}: {n} of {len(slope.layers[dim])} seeds" for dim, n in slope.missed.items())
+
+
+def target_text(target: str) -> str:
+    """What a target counts, in words.
+
+    Examples
+    --------
+    >>> target_text("10")
+    'layers until 1/10 of the loss is left'
+    """
+    if target == "tail":
+        return "layers per e-fold, once the decay is geometric"
+    if target.endswith("nats"):
+        return f"layers to lower the loss by {target}"
+    if target.endswith("left"):
+        return f"layers until {target.removesuffix('left')} nats of the loss are left"
+    return f"layers until 1/{target} of the loss is left"
+
+
+def _usual_targets(curve: Curve) -> list[str]:
+    if curve.whole:
+        return ["1e6"]
+    if curve.setting["training"] in ("Expected()", "LowerBound()"):
+        return ["e", "100"]
+    if curve.exact:
+        return ["tail", "e"]
+    return ["e"] if curve.setting["metric"] == "kl" else ["e", "10"]
+
+
+def _slope(group: list[Curve], name: str) -> Slope:
+    target, setting = target_named(name), group[0].setting
+    layers = {
+        dim: np.array([target(curve) for curve in group if curve.dim == dim])
+        for dim in sorted({curve.dim for curve in group})
+    }
+    depths = {
+        dim: np.array([len(curve.excess) - 1.0 for curve in group if curve.dim == dim]) for dim in layers
+    }
+    missed = {dim: int(np.isnan(n).sum()) for dim, n in layers.items() if np.isnan(n).any()}
+    known = None if isinstance(target, Tail) else depths
+    theory = known_slope(setting, name, list(layers))
+    return Slope(setting, name, layers, fit_scaling(layers, known), theory, missed, depths)

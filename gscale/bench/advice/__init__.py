@@ -1,6 +1,0 @@
-"""Which model, how many layers and what cost, at any D: from the tables and what is fitted to them."""
-
-from gscale.bench.advice.models import Advice, Crossing, Model, advise, best
-from gscale.bench.advice.text import lines, records
-
-__all__ = ["Advice", "Crossing", "Model", "advise", "best", "lines", "records"]

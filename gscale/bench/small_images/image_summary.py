@@ -1,0 +1,101 @@
+"""What tables of compared recipes and generators say, as lines of text and a figure."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from scipy.stats import t
+
+from gscale.errors import InputError
+from gscale.flows.serialisation import write_whole
+
+_MEASURES = {
+    "label_accuracy": "label accuracy",
+    "frechet": "Fréchet distance",
+    "diversity": "diversity",
+    "nearest": "nearest",
+    "copies": "copies",
+    "log_density": "log-density",
+}
+
+
+def lines(folder: Path) -> Iterator[str]:
+    """Lines on the tables in a folder.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    found = [
+        (part, folder / f"{name}.parquet")
+        for name, part in (("recipes", _recipes), ("ablation", _recipes), ("generators", _generators))
+    ]
+    found = [(part, path) for part, path in found if path.is_file()]
+    if not found:
+        raise InputError(f"{folder} has no table of gscale classify --compare or gscale generate --compare")
+    for part, path in found:
+        yield from part(pd.read_parquet(path))
+
+
+def half_width(values: pd.Series) -> float:
+    """Half of a 95 % interval of the mean by Student's t; NaN of one value.
+
+    Examples
+    --------
+    >>> round(half_width(pd.Series([1.0, 2.0, 3.0])), 3)
+    2.484
+    """
+    n = len(values)
+    return float(values.sem() * t.ppf(0.975, n - 1)) if n > 1 else float("nan")
+
+
+def draw(folder: Path, path: Path) -> Path:
+    """Draw measures of generators beside each other: means, and a point a seed."""
+    table = pd.read_parquet(folder / "generators.parquet")
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (column, name) in zip(figure.subplots(1, 4, sharey=True), _MEASURES.items(), strict=False):
+        means = table.groupby("generator", sort=False)[column].mean()
+        axes.barh(means.index, means)
+        axes.plot(table[column], table["generator"], "k.", markersize=4)
+        axes.set_title(name)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    write_whole(path, content.getvalue())
+    return path
+
+
+def _recipes(table: pd.DataFrame) -> Iterator[str]:
+    yield f"{table['dataset'].iloc[0]}: means over seeds, ± half a 95 % interval"
+    yield (
+        f"  {'recipe':<20}{'seeds':>5}  {'accuracy':<17}{'least':>7}  {'less the first, by seed':<25}"
+        f"{'calibration':>11}{'CPU s':>7}"
+    )
+    first = table[table["recipe"] == table["recipe"].iloc[0]].set_index("seed")["accuracy"]
+    for name, rows in table.groupby("recipe", sort=False):
+        accuracy = rows.set_index("seed")["accuracy"]
+        gain = "" if name == table["recipe"].iloc[0] else _mean((accuracy - first).dropna(), "+.4f")
+        yield (
+            f"  {name:<20}{len(rows):>5}  {_mean(accuracy, '.4f'):<17}{accuracy.min():>7.4f}  {gain:<25}"
+            f"{rows['calibration_error'].mean():>11.4f}{rows['cpu'].mean():>7.0f}"
+        )
+
+
+def _generators(table: pd.DataFrame) -> Iterator[str]:
+    yield f"{table['dataset'].iloc[0]}: means over {table['seed'].nunique()} seed(s), ± half a 95 % interval"
+    yield f"  {'generator':<18}" + "".join(f"{name:>19}" for name in _MEASURES.values()) + f"{'CPU s':>7}"
+    for name, rows in table.groupby("generator", sort=False):
+        values = "".join(f"{_mean(rows[column]):>19}" for column in _MEASURES)
+        yield f"  {name:<18}{values}{rows['cpu'].mean():>7.0f}"
+
+
+def _mean(values: pd.Series, form: str = ".3f") -> str:
+    """A mean with half its interval, where there are values and several."""
+    if values.isna().any():
+        return "–"
+    half = f" ± {half_width(values):{form.lstrip('+')}}" if len(values) > 1 else ""
+    return f"{values.mean():{form}}{half}"

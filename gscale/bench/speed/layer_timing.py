@@ -1,0 +1,97 @@
+"""Seconds of a layer's steps and of the floors under them, in turn."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gscale.bench.speed import flowjax_layers as peers
+from gscale.bench.speed.cases import Case
+from gscale.bijections.batching import in_blocks
+from gscale.flows.flow import LayerSpec
+from gscale.bijections.marginals import Quantiles
+from gscale.bijections.rotations import Haar
+from gscale.flows.layerwise import fit_layerwise
+
+LAYER = LayerSpec(Haar(), Quantiles(32))
+_FEW, _MANY = 2, 12  # layers of two fits: the time of one is in the difference, that of the start is not
+_COPIED = 2**26  # bytes: more than any cache holds
+
+Timed = dict[str, np.ndarray]  # seconds (R,) of each round, by step
+Call = Callable[[], Any]
+
+
+def steps(case: Case, with_peers: bool = False) -> Timed:
+    """Seconds of a layer's fit, forward map with log-determinant, inverse and sampling; and of the floors.
+
+    Floors are NumPy's: the rows' product with a matrix (D, D), the sort of their columns, and a copy
+    of 64 MiB. Peers' layers take their turns with them on request.
+
+    Returns
+    -------
+    dict of np.ndarray
+        Seconds (R,) a layer of each round; ``copy`` of one byte.
+    """
+    rows = case.rows()
+    rng = np.random.default_rng(1)
+    rotation = np.linalg.qr(rng.normal(size=(case.dim, case.dim)))[0].astype(np.float32)
+    source = rng.random(_COPIED // 8)
+    target = np.empty_like(source)
+    calls: dict[str, tuple[Call, float]] = {
+        "matmul": (lambda: rows @ rotation, 1),
+        "sort": (lambda: np.sort(rows, axis=0), 1),
+        "copy": (lambda: np.copyto(target, source), _COPIED),
+        **_of_layers(jnp.asarray(rows)),
+        **(peers.of_flowjax(jnp.asarray(rows)) if with_peers else {}),
+    }
+    found = in_turn({name: call for name, (call, _) in calls.items()}, case.n_repeats)
+    seconds = {name: found[name] / share for name, (_, share) in calls.items()}
+    few, many = seconds.pop("few layers"), seconds.pop("many layers")
+    return {**seconds, "fit": (many - few) / (_MANY - _FEW)}
+
+
+def _of_layers(x: jax.Array) -> dict[str, tuple[Call, float]]:
+    key = jax.random.key(0)
+    n = x.shape[0]
+    flow = fit_layerwise(key, x, LAYER, _MANY)[0]
+    log_prob = jax.jit(lambda flow, x: in_blocks(flow.log_prob, x))
+    inverse = jax.jit(lambda flow, z: in_blocks(flow.inverse, z))
+    sample = jax.jit(lambda flow, key: flow.sample(key, n))
+    return {
+        "few layers": (lambda: fit_layerwise(key, x, LAYER, _FEW), 1),
+        "many layers": (lambda: fit_layerwise(key, x, LAYER, _MANY), 1),
+        "forward": (lambda: log_prob(flow, x), _MANY),
+        "inverse": (lambda: inverse(flow, x), _MANY),
+        "sample": (lambda: sample(flow, key), _MANY),
+    }
+
+
+def in_turn(calls: dict[str, Call], n_repeats: int) -> Timed:
+    """Seconds (R,) of calls, each once a round: whatever slows the machine slows all of them."""
+    for call in calls.values():
+        jax.block_until_ready(call())
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(n_repeats):
+        for name, call in calls.items():
+            begun = time.perf_counter()
+            jax.block_until_ready(call())
+            seconds[name].append(time.perf_counter() - begun)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def first_calls(case: Case, depths: tuple[int, ...]) -> dict[int, float]:
+    """Seconds that the first fit of a depth takes longer than the second: to trace and compile it."""
+    x, key = jnp.asarray(case.rows()), jax.random.key(0)
+    found = {}
+    for depth in depths:
+        jax.clear_caches()
+        seconds = []
+        for _ in range(2):
+            begun = time.perf_counter()
+            jax.block_until_ready(fit_layerwise(key, x, LAYER, depth))
+            seconds.append(time.perf_counter() - begun)
+        found[depth] = seconds[0] - seconds[1]
+    return found

@@ -1,0 +1,68 @@
+"""A sweep on the user's own data set in place of its own ones."""
+
+import dataclasses
+
+from gscale.bench.sweep import Grid, Profile, Sweep
+from gscale.data.base import Source
+from gscale.errors import InputError
+
+_ROWS: dict[Profile, int] = {"ci": 2_000, "quick": 8_000, "full": 50_000}
+
+
+def on_own(sweep: Sweep, profile: Profile, source: Source) -> Sweep:
+    """The sweep with one data set: at the D of its grids that the set has, at its largest if there is none.
+
+    Grids that differ in their data sets alone become one. It takes all training rows, at most 2,000 in the
+    profile ci, 8,000 in quick and 50,000 in full, and a quarter of that to test on; a sweep over several N
+    keeps them, as far as there are so many rows.
+
+    Raises
+    ------
+    InputError
+        If the sweep lacks the profile, or works on covariances and not on rows.
+    """
+    if profile not in sweep.profiles:
+        raise InputError(f"profile is {profile!r}: sweep {sweep.name!r} has {', '.join(sweep.profiles)}")
+    grids = [grid for grid in sweep.profiles[profile] if grid.n_samples != (None,)]
+    if not grids:
+        raise InputError(
+            f"sweep {sweep.name!r} works on covariances: take one on rows, such as images or tables"
+        )
+    rows = None if _varies_rows(grids) else _ROWS[profile]
+    dims: dict[Grid, tuple[int, ...]] = {}
+    for grid in grids:
+        own = _on_own(grid, source, rows)
+        dims[own] = dims.get(own, ()) + grid.dims
+    ours = tuple(dataclasses.replace(grid, dims=_had(source, of)) for grid, of in dims.items())
+    return dataclasses.replace(sweep, profiles={profile: ours})
+
+
+def _varies_rows(grids: list[Grid]) -> bool:
+    """Whether a data set is there with several N."""
+    settings = {(dataset, n) for grid in grids for dataset in grid.datasets for n in grid.n_samples}
+    return len(settings) > len({dataset for dataset, _ in settings})
+
+
+def _on_own(grid: Grid, source: Source, rows: int | None) -> Grid:
+    """The grid without its D, so that those alike but for D are equal."""
+    n_samples = dict.fromkeys(_at_most(rows or n or 0, source, 0) for n in grid.n_samples)
+    n_test = _at_most(rows // 4 if rows else grid.n_test or 0, source, 1)
+    return dataclasses.replace(grid, datasets=(source,), dims=(), n_samples=tuple(n_samples), n_test=n_test)
+
+
+def _had(source: Source, dims: tuple[int, ...]) -> tuple[int, ...]:
+    had = tuple(sorted({dim for dim in dims if _has(source, dim)}))
+    return had or (source.max_dim or min(dims),)
+
+
+def _has(source: Source, dim: int) -> bool:
+    try:
+        source.check(dim, 2, 2)
+    except InputError:
+        return False
+    return True
+
+
+def _at_most(n: int, source: Source, part: int) -> int:
+    size = getattr(source, "size", None)  # a model has rows without end
+    return n if size is None else min(n, size[part])

@@ -1,0 +1,41 @@
+"""The ``gscale speed`` commands: what a layer costs beside floors of the same machine."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gscale.bench.sweep import Profile
+
+app = typer.Typer(no_args_is_help=True, help="What a layer costs beside floors of the same machine.")
+
+
+@app.command()
+def run(
+    profile: Annotated[Profile, typer.Option(help="How large.")] = "quick",
+    out: Annotated[Path, typer.Option(help="Results folder.")] = Path("results"),
+    peers: Annotated[bool, typer.Option("--peers", help="Time layers of flowjax too.")] = False,
+) -> None:
+    """Time a layer's fit, forward map, inverse and sampling, compiling and memory; needs an idle machine."""
+    from gscale.bench import catalog
+    from gscale.bench.speed import speed_summary as tables
+    from gscale.bench.speed.flowjax_layers import check_there
+    from gscale.bench.speed.run_cases import measure
+
+    if peers:
+        check_there()
+    path = out / "_speed" / "speed.parquet"
+    table = measure(catalog.speed_cases(profile), path, lambda case: print(case, file=sys.stderr), peers)
+    for line in tables.lines(table):
+        print(line)
+    print(f"{path}, {tables.draw(table, out / 'figures' / 'speed.png')}")
+
+
+@app.command("table")
+def show(path: Annotated[Path, typer.Argument(help="A table that gscale speed run wrote.")]) -> None:
+    """Print what a table of times says."""
+    from gscale.bench.speed import speed_summary as tables
+
+    for line in tables.lines(tables.read(path)):
+        print(line)

@@ -1,0 +1,237 @@
+"""Flows of encoded rows: to how many they are fitted, with which smoothing, and how many are run at once."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gscale.bijections.batching import in_blocks
+from gscale.errors import InputError
+from gscale.flows.flow import Flow, LayerSpec
+from gscale.bijections.base import Spec
+from gscale.bijections.stiefel import polish
+from gscale.bijections.marginals import Quantiles
+from gscale.bijections.rotations import Rotation
+from gscale.flows.stopping import LossStillFalls, Stopping
+from gscale.flows.layerwise import fit_layerwise
+
+# Rows of one call, so that any number of rows is scored by one compiled program; by two where they are many.
+_CHUNK = 1_024
+_LARGE_CHUNK = 16_384
+_AT_ONCE = 2  # chunks: on the CPU jax runs what one thread starts one after the other, with pauses in between
+_LEAST_ROWS = 4096  # fewer are repeated with new noise: a smoothed bootstrap, and one shape to compile
+_LEAST_HELD = 1024
+_NOISE = 2.0  # of that bootstrap, over √N, in standard deviations of each coordinate
+_RESOLUTION = 1e-3  # and of all rows: what keeps float32 from deciding along columns that are duplicates
+_FEW = 20_000  # a kernel smooths the marginals of up to so many rows; more need it less
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a flow is fitted: the parameters of `GaussianizationDensity` that say so."""
+
+    rotation: Spec
+    marginal: Spec | None
+    n_layers: int
+    stopping: Stopping | None
+    held_out: float
+
+    def __post_init__(self) -> None:
+        if self.n_layers < 1:
+            raise InputError(f"n_layers is {self.n_layers}: a flow needs at least 1 layer")
+        if not 0 <= self.held_out < 1:
+            raise InputError(f"held_out is {self.held_out}: it is a share of the rows, at least 0, below 1")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A flow and its losses in nats (L + 1,), on the rows fitted to and on those held out, if any."""
+
+    flow: Flow
+    train: np.ndarray
+    held_out: np.ndarray | None
+
+
+Draw = Callable[[np.ndarray], np.ndarray]
+Part = Callable[[slice], np.ndarray]
+
+
+def fit_flow(rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, training: Training) -> Fitted:
+    """Fit a flow to the coordinates that ``draw`` gives of rows 0 … n − 1.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+    n : int
+        Rows N at hand.
+    draw : callable
+        Coordinates (m, D) of the rows of some indices (m,), places in cells drawn anew.
+    smooth : np.ndarray
+        Which coordinates (D,) are to have noise: those without cells, where places are noise already.
+    training : Training
+
+    Raises
+    ------
+    InputError
+        If the layers can't be fitted to so few rows.
+    """
+    n_held = max(1, round(training.held_out * n)) if training.held_out else 0
+    order = rng.permutation(n)
+    fitted = _rows(rng, draw, order[n_held:], smooth, _LEAST_ROWS)
+    held = _rows(rng, draw, order[:n_held], smooth, _LEAST_HELD) if n_held else None
+    marginal = training.marginal or default_marginal(len(fitted))
+    stopping = training.stopping or (LossStillFalls(10) if n_held else None)
+    key = jax.random.key(int(rng.integers(2**31)))
+    flow, losses = fit_layerwise(
+        key,
+        jnp.asarray(fitted),
+        LayerSpec(training.rotation, marginal),
+        training.n_layers,
+        x_test=None if held is None else jnp.asarray(held),
+        first=training.marginal or Quantiles(None),
+        stopping=stopping,
+    )
+    train, test = np.asarray(losses.train), np.asarray(losses.test)
+    return Fitted(flow, train, test if n_held else None)
+
+
+def default_marginal(n: int) -> Quantiles:
+    """Quantiles in as many bins as N rows bear, smoothed by a kernel where rows are few."""
+    return Quantiles(None, bandwidth=1.0 if n <= _FEW else 0.0)
+
+
+def _rows(
+    rng: np.random.Generator, draw: Draw, index: np.ndarray, smooth: np.ndarray, least: int
+) -> np.ndarray:
+    repeated = np.resize(index, max(len(index), least))
+    y = draw(repeated)
+    noise = _NOISE / len(index) ** 0.5 if len(repeated) > len(index) else _RESOLUTION
+    scale = np.maximum(y.std(0), _RESOLUTION * np.maximum(np.abs(y).max(0), 1))
+    for j in np.flatnonzero(smooth):
+        y[:, j] += noise * scale[j] * rng.standard_normal(len(y), np.float32)
+    return y
+
+
+def log_densities(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Log-density (N,) of the rows of y (N, D), in nats."""
+    return log_densities_of(flow, len(y), y.__getitem__)
+
+
+def log_densities_of(flow: Flow, n: int, rows: Part) -> np.ndarray:
+    """Log-density (N,) of N rows of which ``rows`` gives some, (m, D), at a time, in nats."""
+    return _in_chunks(_log_densities, flow, n, rows)[0]
+
+
+def log_densities_of_scores(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Log-density (N,), in nats, of the images of rows (N, D) under the map in front of the first layer."""
+    return _in_chunks(_log_densities_of_scores, flow, len(y), y.__getitem__)[0]
+
+
+def radii(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Squared radius |z|² (N,) of the images of the rows of y (N, D)."""
+    return (latents(flow, y) ** 2).sum(1)
+
+
+def latents(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Images z (N, D) of the rows of y (N, D), computed in float64.
+
+    Where rows are rare the way back is steep, up to some hundred: of images in float32 rows would come back
+    with a relative error of 1e-4.
+    """
+    return _in_float64(_latents, flow, y)
+
+
+def preimages(flow: Flow, z: np.ndarray) -> np.ndarray:
+    """Rows y (N, D) of images z (N, D), computed in float64."""
+    return _in_float64(_preimages, flow, z)
+
+
+def _in_float64(function: Callable[..., tuple[jax.Array, ...]], flow: Flow, rows: np.ndarray) -> np.ndarray:
+    with jax.enable_x64(True):
+        exact = jax.tree.map(_exact, flow, is_leaf=lambda part: isinstance(part, Rotation))
+        return _in_chunks(function, exact, len(rows), lambda part: rows[part].astype(float))[0]
+
+
+def _exact(part: Any) -> Any:
+    """A part of a flow in float64; the matrices of its layers (L, D, D) orthogonal to that precision."""
+    if isinstance(part, Rotation):
+        return Rotation(jax.vmap(polish)(jnp.asarray(part.matrix, float)))
+    return jnp.asarray(part, float) if eqx.is_inexact_array(part) else part
+
+
+def by_layer(flow: Flow, y: np.ndarray) -> np.ndarray:
+    """Images (L + 1, N, D) of rows (N, D) after the map in front and each further layer."""
+    return np.asarray(_by_layer(flow, jnp.asarray(y)))
+
+
+@eqx.filter_jit
+def _log_densities(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
+    return (in_blocks(flow.log_prob, y),)
+
+
+@eqx.filter_jit
+def _log_densities_of_scores(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
+    scores = y if flow.first is None else in_blocks(flow.first.forward, y)[0]
+    return (in_blocks(Flow(flow.layers, None, flow.dim).log_prob, scores),)
+
+
+@eqx.filter_jit
+def _latents(flow: Flow, y: jax.Array) -> tuple[jax.Array]:
+    return (in_blocks(flow.forward, y)[0],)
+
+
+@eqx.filter_jit
+def _preimages(flow: Flow, z: jax.Array) -> tuple[jax.Array]:
+    return (in_blocks(flow.inverse, z)[0],)
+
+
+@eqx.filter_jit
+def _by_layer(flow: Flow, y: jax.Array) -> jax.Array:
+    z = y if flow.first is None else jax.vmap(flow.first.forward)(y)[0]
+    arrays, static = eqx.partition(flow.layers, eqx.is_array)
+
+    def body(z: jax.Array, arrays: Any) -> tuple[jax.Array, jax.Array]:
+        z = jax.vmap(eqx.combine(arrays, static).forward)(z)[0]
+        return z, z
+
+    _, later = jax.lax.scan(body, z, arrays)
+    return jnp.concatenate([z[None], later])
+
+
+def _in_chunks(
+    function: Callable[..., tuple[jax.Array, ...]], flow: Flow, n: int, rows: Part
+) -> list[np.ndarray]:
+    """Run a function of a flow and a chunk on all rows, on some chunks at once while the next is made."""
+    exact = (
+        jnp.result_type(float) == jnp.float64
+    )  # a thread does not take it over from the one that starts it
+
+    def run(chunk: np.ndarray, n_rows: int) -> list[np.ndarray]:
+        with jax.enable_x64(exact):
+            return [np.asarray(array)[:n_rows] for array in function(flow, jnp.asarray(chunk))]
+
+    parts, running = [], deque[Future[list[np.ndarray]]]()
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for chunk, n_rows in _chunks(n, rows):
+            running.append(threads.submit(run, chunk, n_rows))
+            if len(running) > _AT_ONCE:
+                parts.append(running.popleft().result())
+        parts += [chunk.result() for chunk in running]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _chunks(n: int, rows: Part) -> Iterator[tuple[np.ndarray, int]]:
+    """Chunks of two sizes, the last filled up with copies of its first row, and the rows that count."""
+    n_large = n // _LARGE_CHUNK * _LARGE_CHUNK
+    for begin in range(0, n_large, _LARGE_CHUNK):
+        yield rows(slice(begin, begin + _LARGE_CHUNK)), _LARGE_CHUNK
+    for begin in range(n_large, n, _CHUNK):
+        chunk = rows(slice(begin, min(begin + _CHUNK, n)))
+        missing = _CHUNK - len(chunk)
+        yield np.concatenate([chunk, np.repeat(chunk[:1], missing, 0)]), len(chunk)

@@ -1,0 +1,216 @@
+"""Flows of rows that are split over devices: each keeps its own, and only sums of them go around."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from gscale.bijections.batching import in_blocks
+from gscale.bijections.histogram_quantiles import InMemory, check_counted, deviation
+from gscale.validation import check_rows
+from gscale.errors import InputError
+from gscale.bijections.base import Bijection
+from gscale.flows.flow import Flow, LayerSpec
+from gscale.flows.layerwise import Losses, fit_layerwise
+
+_ROWS = "rows"  # the axis of the mesh
+
+
+def shard_rows(x: np.ndarray | Array, devices: Sequence[jax.Device] | None = None) -> Array:
+    """Rows split evenly over devices.
+
+    Parameters
+    ----------
+    x : array, shape (N, D)
+        On several hosts, the rows of this one; all have as many.
+    devices : sequence of jax.Device, optional
+        All there are, of all hosts, if not given.
+
+    Raises
+    ------
+    InputError
+        If N is no multiple of the devices of this host.
+
+    Examples
+    --------
+    >>> x = shard_rows(np.ones((6, 2), np.float32), jax.devices()[:1])
+    >>> x.shape, len(x.addressable_shards)
+    ((6, 2), 1)
+    """
+    devices = jax.devices() if devices is None else devices
+    n_here = sum(device.process_index == jax.process_index() for device in devices)
+    if len(x) % n_here:
+        raise InputError(
+            f"{len(x)} rows on {n_here} devices: leave out {len(x) % n_here}, to split them evenly"
+        )
+    sharding = NamedSharding(Mesh(np.array(devices), (_ROWS,)), P(_ROWS))
+    rows: Array = jax.make_array_from_process_local_data(sharding, np.asarray(x))
+    return rows
+
+
+def fit_sharded(
+    key: Array, x: Array, spec: LayerSpec, n_layers: int, *, first: Any = None
+) -> tuple[Flow, Losses]:
+    """`fit_layerwise` on rows split over devices: the same flow, to within the dtype's rounding.
+
+    Each device pushes its own rows through the layers; what goes around are a few counts and sums of each
+    column. The flow is on all devices.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    x : Array, shape (N, D)
+        Of `shard_rows`.
+    spec : LayerSpec
+        Its rotation doesn't look at rows, as Haar's; its marginal counts them: Quantiles or Moments.
+    n_layers : int
+        Number of layers L, at least 1.
+    first : Spec, optional
+        A marginal to fit in front of the first layer.
+
+    Returns
+    -------
+    flow : Flow
+    losses : Losses, each shape (L + 1,)
+        Negative log-likelihood of the rows fitted to, in nats, with 0, 1, …, L layers.
+
+    Raises
+    ------
+    InputError
+        If ``n_layers`` is below 1, x is not split by rows alone, holds NaN, infinity or a constant column, or
+        a part of the layer can't be fitted by counting.
+
+    Examples
+    --------
+    >>> from gscale import Haar, Quantiles
+    >>> x = shard_rows(np.random.default_rng(0).gamma(2, size=(8000, 2)))  # on however many there are
+    >>> flow, losses = fit_sharded(jax.random.key(0), x, LayerSpec(Haar(), Quantiles()), 3)
+    >>> in_shards(flow.log_prob, x).shape, bool(losses.train[-1] < losses.train[0])
+    ((8000,), True)
+    """
+    if n_layers < 1:
+        raise InputError(f"n_layers is {n_layers}: a flow needs at least 1 layer")
+    mesh = _mesh(x)
+    check_counted(spec, first, x.shape[1])
+    lowest, highest, finite = _look(mesh, x)
+    if not finite.all():
+        column = int(np.argmin(finite))
+        raise InputError(f"x: column {column} holds NaN or infinity: drop or fill such rows first")
+    check_rows(np.stack([lowest, highest]), "x")
+    return _fit(mesh, key, x, spec, n_layers, first)
+
+
+def in_shards(function: Callable[[Array], Any], rows: Array) -> Any:
+    """``jax.vmap(function)(rows)`` for rows of `shard_rows`; each device computes its own, and keeps them.
+
+    Parameters
+    ----------
+    function : callable
+        From a row (D,) to an array or a pytree of arrays, such as a flow's ``log_prob`` or ``inverse``.
+    rows : Array, shape (N, D)
+
+    Raises
+    ------
+    InputError
+        If the rows are not split by rows alone.
+    """
+    return _in_shards(_mesh(rows), eqx.Partial(function), rows)
+
+
+def _mesh(x: Array) -> Mesh:
+    sharding = getattr(x, "sharding", None)
+    if not isinstance(sharding, NamedSharding) or sharding.spec != P(_ROWS):
+        raise InputError(f"rows are split over devices by shard_rows(x) first; these are on {sharding}")
+    return cast(Mesh, sharding.mesh)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shards:
+    """All rows, as a device sees them that has a part, (N/k, D)."""
+
+    own: InMemory
+
+    @property
+    def n(self) -> int:
+        return self.own.n * lax.axis_size(_ROWS)
+
+    def ends(self) -> tuple[Array, Array]:
+        lowest, highest = self.own.ends()
+        return lax.pmin(lowest, _ROWS), lax.pmax(highest, _ROWS)
+
+    def moments(self) -> tuple[Array, Array]:
+        lowest, highest = self.ends()
+        mean = lax.pmean(self.own.x.mean(0), _ROWS)
+        furthest = jnp.maximum(highest - mean, mean - lowest)
+        unit = furthest + jnp.finfo(mean.dtype).tiny  # squares of what is far away stay finite
+        squares = (deviation(self.own.x, mean, furthest) / unit) ** 2
+        return mean, unit * jnp.sqrt(lax.pmean(squares, _ROWS))
+
+    def counts(self, edges: Array, n_bins: int) -> Array:
+        return lax.psum(self.own.counts(edges, n_bins), _ROWS)
+
+    def beyond(self, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        sums: tuple[tuple[Array, Array], tuple[Array, Array]] = lax.psum(
+            self.own.beyond(lowest, highest), _ROWS
+        )
+        return sums
+
+    def repeat(self, again: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
+        return self.own.repeat(again, step, state)  # all devices count the same, and end together
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """A marginal fitted to the rows of all devices."""
+
+    marginal: Any
+
+    def fit(self, key: Array, x: Array) -> Bijection:
+        fitted: Bijection = self.marginal.fit_counted(_Shards(InMemory(x)))
+        return fitted
+
+
+@eqx.filter_jit
+def _fit(mesh: Mesh, key: Array, x: Array, spec: LayerSpec, n_layers: int, first: Any) -> tuple[Flow, Losses]:
+    layer = LayerSpec(spec.rotation, _Counted(spec.marginal))
+    front = None if first is None else _Counted(first)
+
+    @partial(jax.shard_map, mesh=mesh, in_specs=(P(), P(_ROWS)), out_specs=P(), check_vma=False)
+    def fit(key: Array, own: Array) -> tuple[Flow, Losses]:
+        flow, losses = fit_layerwise(key, own, layer, n_layers, first=front)
+        return flow, lax.pmean(losses, _ROWS)
+
+    found: tuple[Flow, Losses] = fit(key, x)
+    return found
+
+
+@eqx.filter_jit
+def _in_shards(mesh: Mesh, function: Callable[[Array], Any], rows: Array) -> Any:
+    @partial(jax.shard_map, mesh=mesh, in_specs=(P(), P(_ROWS)), out_specs=P(_ROWS), check_vma=False)
+    def each(arrays: Any, own: Array) -> Any:
+        return in_blocks(eqx.combine(arrays, static), own)
+
+    arrays, static = eqx.partition(function, eqx.is_array)
+    return each(arrays, rows)
+
+
+@eqx.filter_jit
+def _look(mesh: Mesh, x: Array) -> tuple[Array, Array, Array]:
+    """Least and greatest value (D,) of the columns, and which hold finite values alone."""
+
+    @partial(jax.shard_map, mesh=mesh, in_specs=P(_ROWS), out_specs=P(), check_vma=False)
+    def look(own: Array) -> tuple[Array, Array, Array]:
+        strange = lax.psum((~jnp.isfinite(own)).sum(0), _ROWS)
+        return lax.pmin(own.min(0), _ROWS), lax.pmax(own.max(0), _ROWS), strange == 0
+
+    found: tuple[Array, Array, Array] = look(x)
+    return found

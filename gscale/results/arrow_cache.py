@@ -1,0 +1,96 @@
+"""All tables of a large folder in one file beside them: ten thousand small files take long to open."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from gscale.results.files import is_remote, write_whole
+
+_MANY = 1000  # files of a folder; with fewer, opening them takes less than 2 s
+_NAME = "_gathered.arrow"
+_FILES = b"gscale_files"
+
+Stamps = dict[str, list[int]]  # by name of a file: its size, time of change in ns, and rows
+
+
+def read_together(paths: Sequence[Path], read: Callable[[Path], pa.Table], schema: pa.Schema) -> pa.Table:
+    """The tables of one folder as one, in the order of their paths.
+
+    Only files that changed since the last time are opened; the others' rows come from the file that was
+    written then. That one may be deleted at any time.
+    """
+    table = gather_many(paths, read, schema)
+    return pa.concat_tables([read(path) for path in paths]) if table is None else table
+
+
+def gather_many(
+    paths: Sequence[Path], read: Callable[[Path], pa.Table], schema: pa.Schema
+) -> pa.Table | None:
+    """The tables of one large folder, kept for the next time; None where there are few or in a store."""
+    if len(paths) < _MANY or is_remote(paths[0]):
+        return None
+    place = paths[0].parent / _NAME
+    found = _stamps(paths)
+    known, table = _kept(place, schema)
+    same = {name for name, stamp in known.items() if found.get(name) == stamp[:2]}
+    if same == found.keys() == known.keys():
+        return table
+    fresh = [path for path in paths if path.name not in same]
+    with ThreadPoolExecutor() as threads:
+        tables = list(threads.map(read, fresh))
+    rows = {name: stamp[2] for name, stamp in known.items() if name in same}
+    rows |= {path.name: len(one) for path, one in zip(fresh, tables, strict=True)}
+    kept = table.filter(pa.array(_by_row(known, [name in same for name in known]), pa.bool_()))
+    parts = [kept, *tables] if same else tables  # the first has the notes for pandas
+    stamps = {name: [*found[name], n] for name, n in rows.items()}
+    whole = _ordered(pa.concat_tables(parts), stamps).combine_chunks()
+    with suppress(OSError):  # a folder that cannot be written is read all the same
+        write_whole(place, _as_bytes(whole, dict(sorted(stamps.items()))))
+    return whole
+
+
+def _stamps(paths: Sequence[Path]) -> Stamps:
+    with os.scandir(paths[0].parent) as entries:
+        stats = {entry.name: entry.stat() for entry in entries if entry.name.endswith(".parquet")}
+    gone = os.stat_result([0] * 10)  # which reading it will say
+    found = {path.name: stats.get(path.name, gone) for path in paths}
+    return {name: [stat.st_size, stat.st_mtime_ns or 0] for name, stat in found.items()}
+
+
+def _kept(place: Path, schema: pa.Schema) -> tuple[Stamps, pa.Table]:
+    """What was written the last time; nothing, where it is of another schema or cannot be read."""
+    try:
+        table = pa.ipc.open_file(place.read_bytes()).read_all()
+        files = json.loads(table.schema.metadata[_FILES])
+        whole = sum(rows for _, _, rows in files.values()) == len(table)
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+        return {}, schema.empty_table()
+    metadata = {key: value for key, value in table.schema.metadata.items() if key != _FILES}
+    ours = whole and (schema.metadata or {}).items() <= metadata.items() and table.schema.equals(schema)
+    return (files, table.replace_schema_metadata(metadata)) if ours else ({}, schema.empty_table())
+
+
+def _as_bytes(table: pa.Table, stamps: Stamps) -> bytes:
+    metadata = {**(table.schema.metadata or {}), _FILES: json.dumps(stamps)}
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema.with_metadata(metadata)) as file:
+        file.write_table(table.replace_schema_metadata(metadata))
+    return sink.getvalue().to_pybytes()
+
+
+def _by_row(stamps: Stamps, values: Sequence[object]) -> np.ndarray:
+    """A value for each file, for each of its rows."""
+    return np.repeat(np.asarray(values), [n for _, _, n in stamps.values()])
+
+
+def _ordered(table: pa.Table, stamps: Stamps) -> pa.Table:
+    """Rows of files in the order of their names."""
+    names = list(stamps)
+    rank = np.argsort(np.argsort(names))
+    return table.take(np.argsort(_by_row(stamps, list(rank)), kind="stable"))

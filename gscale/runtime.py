@@ -1,0 +1,176 @@
+"""The machine: whole files, devices, hosts, threads, and compiled programs kept on disk.
+
+JAX is imported by the functions that configure it, so that commands which only look at files start without.
+"""
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import pooch
+
+from gscale.errors import InputError
+
+_CACHE_SIZE = 2**30  # bytes of compiled programs; the least recently used are dropped first
+_CACHED_SECONDS = 0.1  # of compiling, from which on a program is kept
+_EIGEN_THREADS = "xla_cpu_multi_thread_eigen"
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, flush it to the disk and rename it: it is whole or not there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; no part of it is left behind.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_output(path: Path, content: bytes, remedy: str = "choose another file") -> None:
+    """`write_atomic` for a file that a user named: a failure is one line that says what to do.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; {remedy}") from None
+
+
+def use_devices(kind: str) -> None:
+    """Compute on devices of one kind, here and in processes started from here.
+
+    Parameters
+    ----------
+    kind : str
+        "cpu" or "gpu", or another platform that JAX knows.
+
+    Raises
+    ------
+    InputError
+        If there is none of that kind, or something was computed on another before.
+    """
+    import jax
+
+    before = jax.config.values["jax_platforms"]
+    jax.config.update("jax_platforms", kind)
+    try:
+        available = {device.platform for device in jax.devices()}
+    except RuntimeError:
+        jax.config.update("jax_platforms", before)
+        raise InputError(
+            f"there is no device {kind!r} that JAX can compute on: take cpu, or install the extra cuda13"
+        ) from None
+    if kind not in available:
+        raise InputError(f"JAX computes on {', '.join(sorted(available))} already, not on {kind!r}")
+    os.environ["JAX_PLATFORMS"] = kind
+
+
+def join_hosts(
+    address: str | None = None,
+    n_processes: int | None = None,
+    index: int | None = None,
+    timeout: int = 60,
+) -> None:
+    """Let the processes of several hosts compute together; each calls it first, once.
+
+    Then `jax.devices` has the devices of all, and `gscale.shard_rows` takes the rows of each.
+
+    Parameters
+    ----------
+    address : str, optional
+        Host and port of the process 0, such as "node1:1234". Under SLURM, Open MPI, Kubernetes and on Cloud
+        TPUs JAX finds all three on its own.
+    n_processes, index : int, optional
+        How many there are, and which this one is, from 0.
+    timeout : int
+        Seconds to wait for the others.
+
+    Raises
+    ------
+    InputError
+        If something was computed before, or JAX doesn't find who the others are.
+    """
+    import jax
+
+    if jax.distributed.is_initialized():
+        return
+    given = (address, n_processes, index)
+    if any(part is None for part in given) and any(part is not None for part in given):
+        raise InputError(f"hosts are joined by address, n_processes and index, all or none: they are {given}")
+    try:
+        jax.distributed.initialize(address, n_processes, index, initialization_timeout=timeout)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"hosts can't be joined ({reason}): call it before all else, with address, n_processes and index"
+        ) from None
+
+
+def cache_compiled_programs() -> Path | None:
+    """Keep compiled programs in the user's cache, in a folder for this kind of processor; return it.
+
+    Where JAX's own setting or JAX_COMPILATION_CACHE_DIR is set, that one holds; where nothing can be
+    written, programs are compiled anew in each run. Then None is returned.
+    """
+    import jax
+
+    if jax.config.values["jax_compilation_cache_dir"] is not None:
+        return None
+    folder = Path(pooch.os_cache("gscale")) / "compiled" / _processor()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(folder, os.W_OK):
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_max_size", _CACHE_SIZE)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _CACHED_SECONDS)
+    return folder
+
+
+def _processor() -> str:
+    """A name for what the processor can do: programs compiled for another may not run on it."""
+    described = [platform.machine(), platform.processor()]
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text(errors="replace").splitlines()
+        described += sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))})
+    return hashlib.sha256("\n".join(described).encode()).hexdigest()[:12]
+
+
+def limit_threads() -> None:
+    """Keep matrix products, and the factorisations of LAPACK, to the thread that calls them.
+
+    Products on CPUs: XLA's threads may wait for each other for ever; they did in three runs of three of
+    ICA(30) at N = 8000 and D above 36 (jax 0.10). XLA reads its flags when it first computes; where
+    XLA_FLAGS has the flag already, that value holds.
+
+    Factorisations: behind a layer's QR, threads of OpenBLAS wait busily for more to do and take a core from
+    XLA. A layer of 256 dimensions took a third longer on two idle cores, and ten times longer on two busy
+    ones. Two threads factorise a matrix of 1,024 dimensions no faster than one.
+    """
+    import scipy.linalg.cython_lapack  # noqa: F401 - loads the library that JAX calls
+    from threadpoolctl import ThreadpoolController
+
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _EIGEN_THREADS not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --{_EIGEN_THREADS}=false".strip()
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+        if any(part.startswith("scipy") for part in Path(library.filepath).parts):  # NumPy has its own
+            library.set_num_threads(1)
