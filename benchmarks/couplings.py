@@ -2,7 +2,6 @@
 
 from gscale import (
     MLP,
-    Adam,
     AffineTransformer,
     Coupling,
     Gaussian,
@@ -14,8 +13,9 @@ from gscale import (
     Permutation,
     Quantiles,
     SplineTransformer,
+    Training,
 )
-from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.bench import Grid, Layerwise, Sweep
 from gscale.data import Source
 
 MARGINAL = Quantiles(n_bins=16)
@@ -27,7 +27,7 @@ LINEAR_SCALED = LayerSpec(Haar(), Moments(), coupling=LinearCoupling())
 
 
 def _trained(steps: int, width: int) -> tuple[LayerSpec, LayerSpec]:
-    training, conditioner = Adam(n_steps=steps), MLP(width=width)
+    training, conditioner = Training(n_steps=steps), MLP(width=width)
     transformers = AffineTransformer(), SplineTransformer()
     affine, spline = (Coupling(t, conditioner, training=training) for t in transformers)
     return LayerSpec(Haar(), MARGINAL, coupling=affine), LayerSpec(Haar(), MARGINAL, coupling=spline)

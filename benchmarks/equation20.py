@@ -1,7 +1,7 @@
 """Equation 20: coupling blocks need a number that does not grow with D; two, well chosen, are exact."""
 
 from gscale import Gaussian, Haar, Identity, LayerSpec, LinearCoupling, Moments
-from gscale.bench.sweep import Grid, Population, Sweep, WhiteningCouplings
+from gscale.bench import Grid, Population, Sweep, WhiteningCouplings
 from gscale.data import Covariance, PowerLaw, Wishart
 
 ONE = (Wishart(),)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gscale import Gaussian, Haar, LayerSpec, Quantiles
-from gscale.bench.sweep import Grid, Layerwise, Population, Sweep
+from gscale.bench import Grid, Layerwise, Population, Sweep
 from gscale.data import Wishart
 
 LAYER = LayerSpec(Haar(), Quantiles(n_bins=16))

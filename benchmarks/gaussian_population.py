@@ -1,7 +1,7 @@
 """Exact loss curves on Gaussians, computed on covariances alone: the slope that theory gives."""
 
 from gscale import Gaussian, Haar, LayerSpec, Moments
-from gscale.bench.sweep import Grid, Population, Sweep
+from gscale.bench import Grid, Population, Sweep
 from gscale.data import NearIdentity, Wishart
 
 

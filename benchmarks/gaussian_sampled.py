@@ -1,7 +1,7 @@
 """Gaussians seen through N rows, beside the exact curves: what finite data costs."""
 
 from gscale import Gaussian, Haar, LayerSpec, Moments
-from gscale.bench.sweep import Grid, Layerwise, Population, Sweep
+from gscale.bench import Grid, Layerwise, Population, Sweep
 from gscale.data import Wishart
 
 

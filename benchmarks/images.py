@@ -1,7 +1,7 @@
 """Images at several scales: how many layers real images need, whatever their size."""
 
 from gscale import Haar, LayerSpec, Patches, Quantiles
-from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.bench import Grid, Layerwise, Sweep
 from gscale.data import CIFAR10, MNIST, Digits, EMNISTDigits, EMNISTLetters, FashionMNIST, MNISTTest, Source
 
 

@@ -1,8 +1,8 @@
 """Models side by side, at enough D to predict from: Gaussianization by rotation, and couplings."""
 
 from gscale import Gaussian, GaussianMixture, Patches
+from gscale.bench import Grid, Sweep
 from gscale.bench.model_grid import couplings, gaussianizations, grid
-from gscale.bench.sweep import Grid, Sweep
 
 
 def _models(

@@ -1,7 +1,7 @@
 """Patches of photographs: how many layers real images need."""
 
 from gscale import Haar, LayerSpec, Patches, Quantiles
-from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.bench import Grid, Layerwise, Sweep
 
 
 # One depth for all D: with these N the test loss turns before it, whatever the D.

@@ -1,7 +1,7 @@
 """Rates near the identity: Haar and flat rotations, and random couplings, against theory."""
 
 from gscale import Gaussian, Haar, Hadamard, LayerSpec, LinearCoupling, Moments
-from gscale.bench.sweep import Grid, Population, Sweep
+from gscale.bench import Grid, Population, Sweep
 from gscale.data import NearIdentity
 
 HAAR = LayerSpec(Haar(), Moments())

@@ -10,19 +10,23 @@ from gscale import (
     Householder,
     Identity,
     LayerSpec,
-    Learned,
+    LearnedRotation,
     Patches,
     Permutation,
     Quantiles,
     SlicedWasserstein,
 )
-from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.bench import Grid, Layerwise, Sweep
 from gscale.bijections.base import Spec
 
 HELD_OUT = 0.2
 RANDOM = (Haar(), Hadamard())
 LEARNED = (PCA(HELD_OUT), ICA(30, HELD_OUT))
-SLOW = (SlicedWasserstein(4, 50, HELD_OUT), SlicedWasserstein(validate=HELD_OUT), Learned(validate=HELD_OUT))
+SLOW = (
+    SlicedWasserstein(4, 50, HELD_OUT),
+    SlicedWasserstein(validate=HELD_OUT),
+    LearnedRotation(validate=HELD_OUT),
+)
 CONTROLS = (Householder(4), Identity(), Permutation())
 
 

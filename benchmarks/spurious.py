@@ -1,7 +1,7 @@
 """Figure 4: projections and layers that see structure in noise, where there is none."""
 
 from gscale import Gaussian, Haar, LayerSpec, Quantiles, SlicedWasserstein
-from gscale.bench.sweep import NO_LAYER, Grid, Projections, Sweep
+from gscale.bench import NO_LAYER, Grid, Projections, Sweep
 from gscale.data import Equicorrelated
 
 NOISE = Gaussian(Equicorrelated(0.0))

@@ -1,7 +1,7 @@
 """Tables of the field: layers that real columns need as more of them are taken."""
 
 from gscale import Haar, LayerSpec, Quantiles
-from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.bench import Grid, Layerwise, Sweep
 from gscale.data import (
     BSDS300,
     NSLKDD,

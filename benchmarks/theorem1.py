@@ -1,7 +1,7 @@
 """Theorem 1: with fixed random rotations and scales trained together, exactness comes at (D+1)/2 layers."""
 
 from gscale import Gaussian, Haar, LayerSpec, Moments
-from gscale.bench.sweep import EndToEndScales, Grid, Sweep
+from gscale.bench import EndToEndScales, Grid, Sweep
 from gscale.data import Wishart
 from gscale.theory import min_layers
 

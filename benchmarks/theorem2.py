@@ -1,7 +1,7 @@
 """Theorem 2: a fixed reduction of the loss takes layers in proportion to D, for every covariance family."""
 
 from gscale import Gaussian, Haar, LayerSpec, Moments
-from gscale.bench.sweep import Expected, Grid, LowerBound, Population, Sweep, Training
+from gscale.bench import Expected, Grid, LowerBound, Population, Sweep, TrainingMode
 from gscale.data import AR1, Covariance, Equicorrelated, PowerLaw, Spiked, Wishart
 
 THREE = (Wishart(1.2), AR1(0.9), Equicorrelated(0.5))
@@ -12,7 +12,7 @@ ALL = (*FOUR, Wishart(4.0), PowerLaw(0.5), AR1(0.5), Equicorrelated(0.9), Spiked
 def _families(families: tuple[Covariance, ...], dims: tuple[int, ...], n_seeds: int) -> tuple[Grid, ...]:
     """Exact curves far into the tail; beside them their expectation and the bound, to a factor of 100."""
 
-    def grid(trainings: tuple[Training, ...], folds: int, n_seeds: int) -> Grid:
+    def grid(trainings: tuple[TrainingMode, ...], folds: int, n_seeds: int) -> Grid:
         return Grid(
             datasets=tuple(Gaussian(family) for family in families),
             dims=dims,

@@ -1,7 +1,7 @@
 """Toys of every kind: layers that distributions far from normal need, with their exact loss."""
 
 from gscale import GaussianMixture, Haar, LaplaceSources, LayerSpec, Quantiles
-from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.bench import Grid, Layerwise, Sweep
 from gscale.data import Banana, BananaTree, Checkerboard, Rings, Shell, Source, StudentT
 
 _ANY = (GaussianMixture(), LaplaceSources(), Banana(), BananaTree(), StudentT(), Shell())

@@ -2,8 +2,18 @@
 
 from collections.abc import Callable
 
-from gscale import Adam, Gaussian, GaussianMixture, Haar, LayerSpec, Learned, Moments, Patches, Quantiles
-from gscale.bench.sweep import (
+from gscale import (
+    Gaussian,
+    GaussianMixture,
+    Haar,
+    LayerSpec,
+    Moments,
+    Patches,
+    Quantiles,
+    TrainableRotation,
+    Training,
+)
+from gscale.bench import (
     EndToEnd,
     EndToEndScales,
     Grid,
@@ -11,20 +21,20 @@ from gscale.bench.sweep import (
     LayerwiseTrained,
     Population,
     Sweep,
-    Training,
+    TrainingMode,
 )
 from gscale.data import Source, Wishart
 from gscale.theory import min_layers
 
 FIRST = Moments()
 DRAWN = LayerSpec(Haar(), Quantiles(n_bins=8))
-LEARNED = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=8))
+LEARNED = LayerSpec(TrainableRotation(), Quantiles(n_bins=8))
 # Scales of drawn rotations on Gaussians, exactly: one by one, and together to a layer over Theorem 1's bound.
 SCALES = LayerSpec(Haar(), Moments())
 
 
 def _exact(dims: tuple[int, ...], n_seeds: int) -> tuple[Grid, Grid]:
-    def grid(training: Training, depth: Callable[[int], int]) -> Grid:
+    def grid(training: TrainingMode, depth: Callable[[int], int]) -> Grid:
         return Grid(
             datasets=(Gaussian(Wishart()),),
             dims=dims,
@@ -46,7 +56,7 @@ def _sampled(
     depths: tuple[int, int, int],
     n_steps: int,
 ) -> tuple[Grid, ...]:
-    def grid(layer: LayerSpec, training: Training, depth: int) -> Grid:
+    def grid(layer: LayerSpec, training: TrainingMode, depth: int) -> Grid:
         return Grid(
             datasets=datasets,
             dims=dims,
@@ -58,7 +68,7 @@ def _sampled(
             n_test=n_samples // 2,
         )
 
-    adam = Adam(n_steps=n_steps, learning_rate=0.02)
+    adam = Training(n_steps=n_steps, learning_rate=0.02)
     fitted, trained, whole = depths
     return (
         grid(DRAWN, Layerwise(FIRST), fitted),

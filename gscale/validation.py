@@ -4,14 +4,11 @@ import math
 import sys
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gscale.errors import InputError
-
-if TYPE_CHECKING:
-    from jax.typing import ArrayLike
 
 
 def check_at_least(least: float, values: Mapping[str, float]) -> None:
@@ -57,7 +54,7 @@ def check_share(values: Mapping[str, float]) -> None:
             raise InputError(f"{name} is {value}: it is a share, at least 0 and below 1")
 
 
-def check_rows(x: "ArrayLike", name: str) -> None:
+def check_rows(x: Any, name: str) -> None:
     """Refuse fewer than 2 rows, NaN, infinity and constant columns in x (N, D).
 
     Raises
@@ -80,7 +77,7 @@ def check_rows(x: "ArrayLike", name: str) -> None:
         )
 
 
-def check_finite(x: "ArrayLike", name: str) -> None:
+def check_finite(x: Any, name: str) -> None:
     """Refuse NaN and infinity in x (N, D).
 
     Raises

@@ -23,8 +23,8 @@ import pandas as pd
 import pytest
 
 from gscale import Haar, LayerSpec, LinearCoupling, Moments
-from gscale.cli import results_commands as cli
 from gscale.bench import model_grid as pilot
+from gscale.cli import results_commands as cli
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import jax
 
 from gscale import Haar, LayerSpec, Moments
-from gscale.bench.sweep import Grid, Sweep
+from gscale.bench import Grid, Sweep
 from gscale.data import Rows
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gscale import Haar, LayerSpec, Moments
-from gscale.results import tables as store
 from gscale.bench.executors import task as attempt
 from gscale.bench.sweep import Grid, Sweep
 from gscale.cli.run import execute
 from gscale.data import Gaussian, Wishart
+from gscale.results import tables as store
 
 _STATUS = """
 import time, sys

@@ -9,15 +9,15 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from gscale import LayerSpec, Moments, Rotation
-from gscale.bench.sweep import Grid, Sweep
+from gscale import LayerSpec, Moments, RotationMap
+from gscale.bench import Grid, Sweep
 from gscale.data import Rows, check_dim
 
 
 @dataclass(frozen=True)
 class Reversal:
     def fit(self, key, x):
-        return Rotation(jnp.eye(x.shape[1], dtype=x.dtype)[::-1])
+        return RotationMap(jnp.eye(x.shape[1], dtype=x.dtype)[::-1])
 
 
 @dataclass(frozen=True)

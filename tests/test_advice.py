@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from gscale import InputError
-from gscale.bench import model_grid as pilots
 from gscale.analysis.advice import advise, best, lines, records
 from gscale.analysis.labels import brief
-from gscale.data import own_file
+from gscale.bench import model_grid as pilots
+from gscale.data import user_file
 
 DIMS = (4, 8, 16, 32, 64)
 DATASET = "Gaussian(covariance=Wishart(ratio=2.0))"
@@ -202,7 +202,7 @@ def test_a_pilot_on_rows_of_ones_own(my_rows, gscale):
     code, out, err = gscale("advise", "--loss", "1", "--data", str(my_rows))
     assert code == 0
     assert "gscale: my.csv: left out, for they are constant: same" in err
-    assert "pilot: OwnTable('my.csv'" in out
+    assert "pilot: UserTable('my.csv'" in out
     assert "D = 6, 1 nats left" in out
     assert "→ " in out
     code, out, _ = gscale("advise", "--loss", "3", "--data", str(my_rows), "--dim", "4", "--json")
@@ -212,17 +212,17 @@ def test_a_pilot_on_rows_of_ones_own(my_rows, gscale):
 
 def test_what_a_pilot_is_cut_to(my_rows):
     with pytest.warns(UserWarning, match="constant: same"):
-        source = own_file(my_rows)
+        source = user_file(my_rows)
     cells = pilots.pilot(source).cells("quick")
     assert {cell.dim for cell in cells} == {2, 3, 4, 6}
     assert {(cell.n_samples, cell.n_test) for cell in cells} == {(320, 80)}
     images = my_rows.with_name("images.npy")
     np.save(images, np.random.default_rng(0).integers(0, 256, (200, 8, 8), np.uint8))
-    assert {cell.dim for cell in pilots.pilot(own_file(images)).cells("quick")} == {4, 9, 25, 64}
+    assert {cell.dim for cell in pilots.pilot(user_file(images)).cells("quick")} == {4, 9, 25, 64}
     narrow = my_rows.with_name("narrow.csv")
     pd.read_csv(my_rows)[["0", "1"]].to_csv(narrow, index=False)
     with pytest.raises(InputError, match=r"can be cut to 1 dimension\(s\) from 2 to 64"):
-        pilots.pilot(own_file(narrow))
+        pilots.pilot(user_file(narrow))
 
 
 @pytest.mark.parametrize(

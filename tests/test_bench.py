@@ -9,28 +9,26 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from gscale.bench.measure.on_covariances import seed_keys
 
 from gscale import (
-    Adam,
-    Everything,
+    AllParameters,
     Gaussian,
     Haar,
     Identity,
     InputError,
     LayerSpec,
-    Learned,
     Moments,
     Patches,
     Quantiles,
-    Refined,
+    TrainableRotation,
+    TrainedLayer,
+    Training,
     fit_layerwise,
 )
-from gscale.bench import catalog
-from gscale.results import tables as store
-from gscale.bench.measure.on_covariances import seed_keys
-from gscale.figures.render_matplotlib import draw_sweep, plot_sweeps
-from gscale.bench.measure.run_cell import run_cell
 from gscale.analysis import curves, expected_losses
+from gscale.bench import catalog
+from gscale.bench.measure.run_cell import run_cell
 from gscale.bench.sweep import (
     Cell,
     EndToEnd,
@@ -45,7 +43,9 @@ from gscale.bench.sweep import (
     WhiteningCouplings,
 )
 from gscale.data import NearIdentity
+from gscale.figures.render_matplotlib import draw_sweep, plot_sweeps
 from gscale.flows.end_to_end import trained
+from gscale.results import tables as store
 from gscale.theory import population_losses
 
 HAAR = LayerSpec(Haar(), Moments())
@@ -90,15 +90,15 @@ def test_a_layerwise_cell_is_fit_layerwise():
         np.testing.assert_allclose(losses_of(rows)[seed], expected[1], atol=1e-4)
 
 
-ADAM = Adam(n_steps=40, learning_rate=0.02, held_out=0.0)
-TURNING = LayerSpec(Learned(n_steps=0), Moments())
+ADAM = Training(n_steps=40, learning_rate=0.02, held_out=0.0)
+TURNING = LayerSpec(TrainableRotation(), Moments())
 
 
 def test_a_cell_trained_layer_by_layer_is_fit_layerwise_of_refined_layers():
     cell = sampled(layer=TURNING, training=LayerwiseTrained(ADAM), n_layers=2, seeds=(3,))
     data_keys, layers_keys = seed_keys(cell.seeds)
     data = cell.dataset.sample(data_keys[0], 3, 200, 100, "float32")
-    _, losses = fit_layerwise(layers_keys[0], data.train, Refined(TURNING, ADAM), 2, x_test=data.test)
+    _, losses = fit_layerwise(layers_keys[0], data.train, TrainedLayer(TURNING, ADAM), 2, x_test=data.test)
     # float32, as above
     np.testing.assert_allclose(
         losses_of(run_cell(cell, "s"))[0], losses.test + data.log_prob_test.mean(), atol=1e-4
@@ -113,7 +113,7 @@ def test_an_end_to_end_cell_trains_a_flow_of_each_depth():
     data_keys, layers_keys = seed_keys(cell.seeds)
     data, key = cell.dataset.sample(data_keys[0], 3, 200, 100, "float32"), layers_keys[0]
     start, losses = fit_layerwise(key, data.train, TURNING, 2, first=Moments())
-    flow = trained(jax.random.fold_in(key, 1), data.train, start, ADAM, Everything())
+    flow = trained(jax.random.fold_in(key, 1), data.train, start, ADAM, AllParameters())
     test_loss = -jax.vmap(flow.log_prob)(data.test).mean() + data.log_prob_test.mean()
     # float32 in 40 steps of Adam, whose first ones don't depend on the size of a gradient
     np.testing.assert_allclose(losses_of(rows)[0, 2], test_loss, atol=1e-3)

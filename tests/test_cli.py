@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from gscale.bench import catalog
-from gscale.results import tables as store
 from gscale.bench.executors import task as attempt
 from gscale.bench.measure.run_cell import run_cell
+from gscale.results import tables as store
 
 HERE = Path(__file__).parent
 MINE = str(HERE / "my_sweep.py")

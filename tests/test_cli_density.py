@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from gscale import GaussianizationDensity, GaussianizationDetector, InputError
-from gscale.bench.anomaly import detectors as rivals, run_comparison as run, anomaly_summary as tables
+from gscale.bench.anomaly import anomaly_summary as tables
+from gscale.bench.anomaly import detectors as rivals
+from gscale.bench.anomaly import run_comparison as run
 from gscale.bench.anomaly.anomaly_sets import Split, generated, kdd_cup_99, network_sessions, sessions_split
 from gscale.estimators import load_density, load_detector, save_detector
 from gscale.flows.serialisation import header_of

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gscale.results import tables as store
 from gscale.errors import InputError
+from gscale.results import tables as store
 
 HERE = Path(__file__).parent
 
@@ -47,7 +47,9 @@ def test_what_a_scheduler_cannot_do_is_refused(gscale):
 
 
 def test_an_address_without_a_scheduler(gscale, monkeypatch):
-    cluster = pytest.importorskip("gscale.bench.executors.dask_cluster", reason="the extra dask is not installed")
+    cluster = pytest.importorskip(
+        "gscale.bench.executors.dask_cluster", reason="the extra dask is not installed"
+    )
     monkeypatch.setattr(cluster, "_PATIENCE", 1)
     code, _, err = gscale("run", str(HERE / "my_sweep.py"), "--dask", "tcp://127.0.0.1:9")
     assert (code, err.count("\n")) == (2, 1)
@@ -55,7 +57,9 @@ def test_an_address_without_a_scheduler(gscale, monkeypatch):
 
 
 def test_a_scheduler_that_goes_is_one_line_and_no_failure_of_a_cell():
-    cluster = pytest.importorskip("gscale.bench.executors.dask_cluster", reason="the extra dask is not installed")
+    cluster = pytest.importorskip(
+        "gscale.bench.executors.dask_cluster", reason="the extra dask is not installed"
+    )
 
     class Gone:
         status = "cancelled"

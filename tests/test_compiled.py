@@ -9,7 +9,17 @@ import pytest
 
 from gscale.runtime import keep_compiled
 
-RUN = [sys.executable, "-m", "gscale.cli.results_commands", "run", "gaussian_population", "--dims", "2", "--seeds", "1"]
+RUN = [
+    sys.executable,
+    "-m",
+    "gscale.cli.results_commands",
+    "run",
+    "gaussian_population",
+    "--dims",
+    "2",
+    "--seeds",
+    "1",
+]
 
 
 @pytest.fixture

@@ -10,14 +10,12 @@ import pytest
 
 from gscale import (
     MLP,
-    Adam,
     Coupling,
     Haar,
     Hadamard,
     Householder,
     Identity,
     LayerSpec,
-    Learned,
     Linear,
     LinearCoupling,
     Logistic,
@@ -26,6 +24,8 @@ from gscale import (
     Permutation,
     Quantiles,
     SplineTransformer,
+    TrainableRotation,
+    Training,
     fit_layerwise,
 )
 from gscale.theory import whitening_couplings
@@ -46,7 +46,7 @@ def whitening_second(_, x):
 
 def turned(key, x):
     """A trainable rotation after training."""
-    learned = Learned(n_steps=0).fit(key, x)
+    learned = TrainableRotation().fit(key, x)
     return eqx.tree_at(lambda m: m.free, learned, jax.random.normal(key, (DIM, DIM), x.dtype))
 
 
@@ -63,8 +63,10 @@ BIJECTIONS = {
     "smoothed quantiles": Quantiles(n_bins=6, bandwidth=1.0, shrinkage=0.2).fit,
     "mixture of logistics": MixtureCDF(n_components=3, component=Logistic()).fit,
     "LinearCoupling": LinearCoupling().fit,
-    "Coupling, spline": Coupling(SplineTransformer(n_bins=4), MLP(width=8), training=Adam(n_steps=20)).fit,
-    "Coupling, linear": Coupling(conditioner=Linear(), training=Adam(n_steps=20)).fit,
+    "Coupling, spline": Coupling(
+        SplineTransformer(n_bins=4), MLP(width=8), training=Training(n_steps=20)
+    ).fit,
+    "Coupling, linear": Coupling(conditioner=Linear(), training=Training(n_steps=20)).fit,
     "LinearCoupling of one": LinearCoupling(n_active=1).fit,
     "AffineCoupling with scales": whitening_second,
     "Layer": LayerSpec(Haar(), Quantiles(n_bins=6)).fit,

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gscale import MLP, Adam, Haar, InputError, LayerSpec, Linear, LinearCoupling, Moments, fit_layerwise
+from gscale import MLP, Haar, InputError, LayerSpec, Linear, LinearCoupling, Moments, Training, fit_layerwise
 from gscale.bijections.coupling import Coupling
-from gscale.data import Gaussian, Wishart
 from gscale.bijections.transformers import AffineTransformer, SplineTransformer
+from gscale.data import Gaussian, Wishart
 
-UNTRAINED = Adam(n_steps=0)
+UNTRAINED = Training(n_steps=0)
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -189,7 +189,7 @@ def test_layers_with_trained_couplings_beat_linear_ones():
 
 def test_seeds_are_fitted_in_one_batch_and_in_the_dtype_of_the_rows():
     x, keys = banana(300, 0), jax.random.split(jax.random.key(1), 2)
-    spec = Coupling(conditioner=MLP(8, 1), training=Adam(n_steps=20, batch_size=32))
+    spec = Coupling(conditioner=MLP(8, 1), training=Training(n_steps=20, batch_size=32))
     with jax.enable_x64(True):
         both = jax.vmap(lambda key: spec.fit(key, x))(keys)
     for weight in both.network.weights:

@@ -8,9 +8,9 @@ from scipy.stats import multivariate_normal
 
 from gscale import Digits, Gaussian, InputError, Patches
 from gscale.data import AR1, Equicorrelated, NearIdentity, PowerLaw, Spiked, Wishart
-from gscale.validation import check_rows
 from gscale.data.reductions import area_average
 from gscale.data.sklearn_images import _BLOCK, _digits, _photographs, _positions
+from gscale.validation import check_rows
 
 KEY = jax.random.key(0)
 FAMILIES = [

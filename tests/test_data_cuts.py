@@ -8,7 +8,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from gscale import InputError
-from gscale.data import BreastCancer, Crop, Diabetes, PrincipalAxes, Wine, own_file
+from gscale.data import BreastCancer, Crop, Diabetes, PrincipalAxes, Wine, user_file
 from gscale.data.row_pool import look_through
 
 KEY = jax.random.key(0)
@@ -43,7 +43,7 @@ def test_principal_axes_are_those_of_scikit_learn():
 def test_axes_that_rows_do_not_have_are_refused(tmp_path):
     half = np.random.default_rng(0).normal(size=(50, 2))
     np.save(tmp_path / "flat.npy", half @ np.random.default_rng(1).normal(size=(2, 4)))
-    source = dataclasses.replace(own_file(tmp_path / "flat.npy"), cut=PrincipalAxes())
+    source = dataclasses.replace(user_file(tmp_path / "flat.npy"), cut=PrincipalAxes())
     assert source.sample(KEY, 2, 40, 10, "float64").train.shape == (40, 2)
     with pytest.raises(InputError, match="dim is 3: the 40 training rows vary along 2 axes only"):
         source.sample(KEY, 3, 40, 10, "float64")
@@ -52,7 +52,7 @@ def test_axes_that_rows_do_not_have_are_refused(tmp_path):
 def test_a_crop_is_the_middle(tmp_path):
     images = np.random.default_rng(2).integers(0, 256, (40, 7, 7), np.uint8)
     np.save(tmp_path / "images.npy", images)
-    source = dataclasses.replace(own_file(tmp_path / "images.npy"), cut=Crop())
+    source = dataclasses.replace(user_file(tmp_path / "images.npy"), cut=Crop())
     assert "Crop()" in repr(source)
     middle = np.floor(source.sample(KEY, 9, 32, 8, "float64").test * 256)
     pool = look_through(images, (), "images")

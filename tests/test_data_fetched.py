@@ -23,8 +23,8 @@ from test_data_own import idx
 from gscale import InputError, data
 from gscale.data.downloads import cache
 from gscale.data.downloads.card import Card, File
-from gscale.data.registry import entries
 from gscale.data.downloads.pandas_pickle import read_frame
+from gscale.data.registry import entries
 
 KEY = jax.random.key(0)
 SHARED = Path(__file__).parents[2] / "shared" / "data"

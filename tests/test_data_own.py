@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from gscale import InputError
-from gscale.data import OwnImages, OwnTable, own_file
+from gscale.data import UserImages, UserTable, user_file
 from gscale.data.reductions import area_average
 from gscale.data.row_pool import look_through
 
@@ -42,8 +42,8 @@ def write(path, values):
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet", ".npy", ".npz", ".idx", ".idx.gz"])
 def test_every_format_gives_the_same_rows(tmp_path, ending):
-    source = own_file(write(tmp_path / f"mine{ending}", REALS))
-    assert (type(source), source.max_dim) == (OwnTable, 3)
+    source = user_file(write(tmp_path / f"mine{ending}", REALS))
+    assert (type(source), source.max_dim) == (UserTable, 3)
     assert str(tmp_path) not in repr(source)
     rows = source.sample(KEY, 3, 160, 40, "float64")
     # standardised by the training rows alone: what is drawn is an affine map of rows of the file
@@ -60,7 +60,7 @@ def test_every_format_gives_the_same_rows(tmp_path, ending):
 def test_integers_get_noise_below_one_step(tmp_path):
     counts = np.random.default_rng(2).integers(0, 9, (500, 1))
     counts = np.concatenate([counts, counts + 0.5], 1)  # the second is no column of integers
-    source = own_file(write(tmp_path / "counts.csv", counts))
+    source = user_file(write(tmp_path / "counts.csv", counts))
     rows = source.sample(KEY, 2, 100, 20, "float64")
     both = np.concatenate([rows.train, rows.test])
     assert len(np.unique(both[:, 0])) == 120
@@ -68,7 +68,7 @@ def test_integers_get_noise_below_one_step(tmp_path):
 
 
 def test_a_column_is_chosen_for_each_seed_in_the_order_of_the_table(tmp_path):
-    source = own_file(write(tmp_path / "mine.npy", REALS))
+    source = user_file(write(tmp_path / "mine.npy", REALS))
     ranges = {
         round(float(np.ptp(source.sample(jax.random.key(seed), 1, 160, 40, "float64").test)), 6)
         for seed in range(12)
@@ -80,8 +80,8 @@ def test_a_column_is_chosen_for_each_seed_in_the_order_of_the_table(tmp_path):
 def test_images_are_averaged_over_areas(tmp_path, flat):
     path = tmp_path / "images.npz"
     np.savez(path, PIXELS.reshape(120, 36) if flat else PIXELS)
-    source = own_file(path)
-    assert (type(source), source.max_dim) == (OwnImages, 36)
+    source = user_file(path)
+    assert (type(source), source.max_dim) == (UserImages, 36)
     pixels = np.floor(source.sample(KEY, 36, 96, 24, "float64").train * 256)
     assert {row.tobytes() for row in pixels} < {
         row.tobytes() for row in PIXELS.reshape(120, 36).astype(float)
@@ -97,7 +97,7 @@ def test_bytes_divided_by_255_and_colours_are_images_too(tmp_path):
     np.save(tmp_path / "bytes.npy", PIXELS)
     np.save(tmp_path / "colour.npy", np.repeat(PIXELS[..., None], 3, 3))
     drawn = [
-        own_file(tmp_path / f"{name}.npy").sample(KEY, 9, 50, 20, "float64").test
+        user_file(tmp_path / f"{name}.npy").sample(KEY, 9, 50, 20, "float64").test
         for name in ("bytes", "unit", "colour")
     ]
     np.testing.assert_array_equal(drawn[0], drawn[1])
@@ -106,11 +106,11 @@ def test_bytes_divided_by_255_and_colours_are_images_too(tmp_path):
 
 def test_a_changed_file_is_another_data_set_and_a_moved_one_is_not(tmp_path):
     path = write(tmp_path / "mine.csv", REALS)
-    first = own_file(path)
+    first = user_file(path)
     path = path.rename(tmp_path / "other.csv").rename(path)
-    assert repr(own_file(path)) == repr(first)
+    assert repr(user_file(path)) == repr(first)
     write(path, REALS + 1)
-    assert repr(own_file(path)) != repr(first)
+    assert repr(user_file(path)) != repr(first)
 
 
 def test_equal_rows_are_on_one_side_and_a_fifth_is_held_out():
@@ -125,16 +125,16 @@ def test_equal_rows_are_on_one_side_and_a_fifth_is_held_out():
 def test_constant_columns_are_dropped_with_a_warning(tmp_path):
     path = write(tmp_path / "mine.csv", np.insert(REALS[:, :2], 1, 7.0, 1))
     with pytest.warns(UserWarning, match=r"mine.csv: left out, for they are constant: b"):
-        source = own_file(path)
+        source = user_file(path)
     assert (source.max_dim, source.dropped) == (2, ("b",))
 
 
 def test_columns_are_chosen_by_name(tmp_path):
     path = write(tmp_path / "mine.csv", REALS)
-    source = own_file(path, ("c", "a"))
+    source = user_file(path, ("c", "a"))
     assert source.max_dim == 2
     assert "mine.csv[c,a]" in repr(source)
-    assert own_file(write(tmp_path / "mine.npy", REALS), ("2",)).max_dim == 1
+    assert user_file(write(tmp_path / "mine.npy", REALS), ("2",)).max_dim == 1
 
 
 def test_text_is_encoded_on_request(tmp_path):
@@ -142,12 +142,12 @@ def test_text_is_encoded_on_request(tmp_path):
     kinds = ["tcp", "udp", "icmp"]
     path.write_text("kind,size\n" + "".join(f"{kinds[i % 3]},{i}\n" for i in range(60)))
     with pytest.raises(InputError, match=r"column 'kind' holds text, 'tcp' in row 1: leave the column out"):
-        own_file(path)
-    source = own_file(path, encode=True)
+        user_file(path)
+    source = user_file(path, encode=True)
     assert source.max_dim == 2
     assert "encoded" in repr(source)
     with pytest.raises(InputError, match=r"mixed.csv has too few rows that differ: 0 of 60"):
-        own_file(path, ("kind",), encode=True)
+        user_file(path, ("kind",), encode=True)
 
 
 @pytest.mark.parametrize("text", ["1.5\n", "x\n1.5\n", "x;y\n1.5;2\n", "x\ty\r\n1.5\t2\r\n"])
@@ -155,18 +155,18 @@ def test_a_csv_of_any_delimiter_with_a_header_or_not(tmp_path, text):
     *header, row = text.splitlines()
     path = tmp_path / "mine.csv"
     path.write_text("\n".join([*header, *(row.replace("1.5", f"{i}.5") + str(i) for i in range(20))]) + "\n")
-    assert own_file(path).max_dim == row.count(";") + row.count("\t") + 1
+    assert user_file(path).max_dim == row.count(";") + row.count("\t") + 1
 
 
 def test_a_single_column_has_one_dimension(tmp_path):
     path = write(tmp_path / "one.csv", REALS[:, :1])
-    assert own_file(path).sample(KEY, 1, 160, 40, "float32").train.shape == (160, 1)
+    assert user_file(path).sample(KEY, 1, 160, 40, "float32").train.shape == (160, 1)
     with pytest.raises(InputError, match=r"dim is 2: the largest of OwnTable\(.*\) is 1"):
-        own_file(path).check(2, 10, 10)
+        user_file(path).check(2, 10, 10)
     with pytest.raises(
         InputError, match=r"161 training and 40 test rows asked for: .* has 160 and 40 at D = 1"
     ):
-        own_file(path).check(1, 161, 40)
+        user_file(path).check(1, 161, 40)
 
 
 HEADER = b"{'descr': '|O', 'fortran_order': False, 'shape': (3,), }"
@@ -214,7 +214,7 @@ def test_flaws_are_one_line(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(InputError, match=message) as raised:
-        own_file(path)
+        user_file(path)
     assert "\n" not in str(raised.value)
 
 
@@ -235,34 +235,34 @@ def test_flaws_are_one_line(tmp_path, name, content, message):
 def test_arrays_that_are_no_rows(tmp_path, array, message):
     np.save(tmp_path / "mine.npy", array)
     with pytest.raises(InputError, match=message):
-        own_file(tmp_path / "mine.npy")
+        user_file(tmp_path / "mine.npy")
 
 
 def test_a_path_that_is_no_file_and_a_column_that_is_not_there(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match=r"folder.csv is a folder: give a file"):
-        own_file(tmp_path / "folder.csv")
+        user_file(tmp_path / "folder.csv")
     with pytest.raises(InputError, match=r"there is no file .*none.csv"):
-        own_file(tmp_path / "none.csv")
+        user_file(tmp_path / "none.csv")
     path = write(tmp_path / "mine.csv", REALS)
     with pytest.raises(InputError, match=r"mine.csv has no column 'd': it has a, b, c"):
-        own_file(path, ("d",))
+        user_file(path, ("d",))
     np.savez(tmp_path / "two.npz", a=REALS, b=REALS)
     with pytest.raises(InputError, match=r"holds the arrays a, b: keep one, or call the rows x"):
-        own_file(tmp_path / "two.npz")
+        user_file(tmp_path / "two.npz")
 
 
 @pytest.mark.parametrize("encode", [False, True])
 def test_numbers_written_as_text_are_refused(tmp_path, encode):
     pd.DataFrame({"a": [str(i) for i in range(20)]}).to_parquet(tmp_path / "mine.parquet")
     with pytest.raises(InputError, match=r"column 'a' holds numbers written as text"):
-        own_file(tmp_path / "mine.parquet", encode=encode)
+        user_file(tmp_path / "mine.parquet", encode=encode)
 
 
 def test_a_file_that_changes_while_it_is_in_use_is_refused(tmp_path):
-    source = own_file(write(tmp_path / "mine.csv", REALS))
+    source = user_file(write(tmp_path / "mine.csv", REALS))
     write(tmp_path / "mine.csv", REALS + 1)
     for _ in range(3):  # others push it out of memory
-        own_file(write(tmp_path / f"other{_}.csv", REALS + _))
+        user_file(write(tmp_path / f"other{_}.csv", REALS + _))
     with pytest.raises(InputError, match=r"mine.csv has changed since it was opened"):
         source.sample(KEY, 1, 10, 10, "float32")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gscale.bench import catalog
-from gscale.results import tables as store
 from gscale.bench.user_data import on_own
-from gscale.data import own_file
+from gscale.data import user_file
+from gscale.results import tables as store
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_images_run_on_a_file_they_have_never_seen(gscale, tmp_path):
     assert dims(tmp_path / "results") == [4, 16]
     assert set(table["n_samples"]) == {160}
     name = table["dataset"].iloc[0]
-    assert name.startswith("OwnImages(name='my_images.npz', digest='")
+    assert name.startswith("UserImages(name='my_images.npz', digest='")
     assert str(tmp_path) not in json.dumps(table.astype(str).to_dict())
     assert (
         "2 there already"
@@ -60,7 +60,7 @@ def test_one_column_is_one_dimension(gscale, tmp_path):
 def test_an_own_table_takes_the_place_of_several_with_all_its_rows(tmp_path):
     rows = np.random.default_rng(0).normal(size=(12_000, 9))
     np.save(tmp_path / "mine.npy", rows)
-    source = own_file(tmp_path / "mine.npy")
+    source = user_file(tmp_path / "mine.npy")
     cells = [on_own(catalog.load("tables"), name, source).cells(name) for name in ("ci", "quick", "full")]
     assert [{(cell.n_samples, cell.n_test) for cell in of} for of in cells] == [
         {(2_000, 500)},
@@ -74,7 +74,7 @@ def test_an_own_table_takes_the_place_of_several_with_all_its_rows(tmp_path):
 def test_a_sweep_over_rows_keeps_them(tmp_path):
     np.save(tmp_path / "mine.npy", np.random.default_rng(0).normal(size=(1_000, 9)))
     sweep = catalog.load("finite_samples")
-    cells = on_own(sweep, "ci", own_file(tmp_path / "mine.npy")).cells("ci")
+    cells = on_own(sweep, "ci", user_file(tmp_path / "mine.npy")).cells("ci")
     assert {cell.n_samples for cell in cells} == {300, 800}  # 3,000 are asked for
 
 
@@ -96,7 +96,7 @@ def test_columns_and_text(gscale, tmp_path):
         ((*RUN, "none.csv"), "there is no file "),
         ((*RUN, "."), " is a folder: give a file"),
         ((*RUN, "my_images.npz", "--dims", "5"), "so D is a square: try 4 or 9"),
-        ((*RUN, "one.csv", "--dims", "2"), "dim is 2: the largest of OwnTable("),
+        ((*RUN, "one.csv", "--dims", "2"), "dim is 2: the largest of UserTable("),
         (("run", "theorem1", "--data", "one.csv"), "sweep 'theorem1' works on covariances"),
     ],
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gscale.cli import results_commands as cli, run as cli_run
+from gscale.cli import results_commands as cli
+from gscale.cli import run as cli_run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md")]

@@ -14,27 +14,27 @@ import pytest
 
 from gscale import (
     MLP,
-    Adam,
     AffineTransformer,
+    AllParameters,
     Checkpoint,
     Coupling,
-    Everything,
     Haar,
     Hadamard,
     Householder,
     InputError,
     LayerSpec,
-    Learned,
-    Marginals,
+    MarginalParameters,
     Moments,
     Quantiles,
+    TrainableRotation,
+    Training,
     fit_end_to_end,
     fit_layerwise,
 )
 from gscale.bijections.constraints import constrain, unconstrain
 
 KEY = jax.random.key(0)
-COLD = Adam(n_steps=0)
+COLD = Training(n_steps=0)
 MOMENTS = Moments()
 COUPLING = Coupling(AffineTransformer(), MLP(4, 1), training=COLD)
 
@@ -55,7 +55,7 @@ def same(tree, other):
 
 
 def test_parameters_without_limits_are_the_same_map(x):
-    layer = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=4), coupling=COUPLING)
+    layer = LayerSpec(TrainableRotation(), Quantiles(n_bins=4), coupling=COUPLING)
     flow, _ = fit_layerwise(KEY, x, layer, 3, first=Moments())
     assert same(constrain(unconstrain(flow)), flow)
     hadamard = start(x, Hadamard())
@@ -64,8 +64,8 @@ def test_parameters_without_limits_are_the_same_map(x):
 
 def test_what_moves(x):
     """Learned rotations turn and stay orthogonal; all else moves, too."""
-    training = Adam(n_steps=60, learning_rate=0.02)
-    flow = start(x, Learned(n_steps=0), coupling=COUPLING)
+    training = Training(n_steps=60, learning_rate=0.02)
+    flow = start(x, TrainableRotation(), coupling=COUPLING)
     trained, curve = fit_end_to_end(KEY, x, flow, training)
     assert curve.held_out.min() < curve.held_out[0] - 0.05
     turned, before = (jax.vmap(lambda r: r.matrix)(one.layers.rotation) for one in (trained, flow))
@@ -82,12 +82,12 @@ def parts_of(flow):
 
 def test_marginals_alone(x):
     flow = start(x, Householder(2), Moments(), COUPLING)
-    trained, _ = fit_end_to_end(KEY, x, flow, Adam(n_steps=20), parts=Marginals())
+    trained, _ = fit_end_to_end(KEY, x, flow, Training(n_steps=20), parts=MarginalParameters())
     assert same(trained.layers.rotation, flow.layers.rotation)
     assert same(trained.layers.coupling, flow.layers.coupling)
     assert not same(trained.layers.marginal, flow.layers.marginal)
     chosen, _ = fit_end_to_end(
-        KEY, x, flow, Adam(n_steps=20), parts=lambda flow: (flow.first, flow.layers.marginal)
+        KEY, x, flow, Training(n_steps=20), parts=lambda flow: (flow.first, flow.layers.marginal)
     )
     assert same(chosen, trained)
 
@@ -113,7 +113,7 @@ def test_end_to_end_beats_layer_by_layer_from_the_same_start():
     """Scales between drawn rotations: one by one each layer sees only its own loss."""
     rows = jax.random.normal(KEY, (4000, 4)) @ jnp.linalg.cholesky(0.8 + 0.2 * jnp.eye(4)).T
     flow, losses = fit_layerwise(KEY, rows, LayerSpec(Haar(), Moments()), 4)
-    trained, curve = fit_end_to_end(KEY, rows, flow, Adam(n_steps=1500, learning_rate=0.05, held_out=0.0))
+    trained, curve = fit_end_to_end(KEY, rows, flow, Training(n_steps=1500, learning_rate=0.05, held_out=0.0))
     assert same(trained.layers.rotation, flow.layers.rotation)  # drawn: not for training
     # of the sample covariance, whose loss is the least: (D+1)/2 layers and one more are exact
     covariance = jnp.cov(rows.T, bias=True)
@@ -131,8 +131,8 @@ class KilledError(Exception):
 @pytest.mark.parametrize("layer", ["gaussianization", "coupling"])
 def test_a_killed_training_ends_with_the_same_parameters(layer, x, tmp_path):
     """Killed behind five checks, in between and within one that is being written."""
-    flow = start(x, Learned(n_steps=0), coupling=None if layer == "gaussianization" else COUPLING)
-    training = Adam(n_steps=40, n_checks=20)
+    flow = start(x, TrainableRotation(), coupling=None if layer == "gaussianization" else COUPLING)
+    training = Training(n_steps=40, n_checks=20)
     expected, curve = fit_end_to_end(KEY, x, flow, training)
     checkpoint = Checkpoint(tmp_path / "kept" / "training.ckpt")
     begun = []
@@ -164,8 +164,8 @@ SCRIPT = """
 
     def fit(checkpoint=None, report=None):
         x = jax.random.laplace(jax.random.key(0), (600, 4))
-        flow, _ = fit_layerwise(jax.random.key(1), x, LayerSpec(Learned(n_steps=0), Moments()), 2)
-        training = Adam(400, n_checks=200)
+        flow, _ = fit_layerwise(jax.random.key(1), x, LayerSpec(TrainableRotation(), Moments()), 2)
+        training = Training(400, n_checks=200)
         return fit_end_to_end(jax.random.key(2), x, flow, training, checkpoint=checkpoint, report=report)[0]
 
     reports = []
@@ -195,19 +195,19 @@ def test_a_process_killed_in_the_act_goes_on(tmp_path):
 
 def test_a_checkpoint_of_another_training_is_refused(x, tmp_path):
     flow, checkpoint = start(x, Haar()), Checkpoint(tmp_path / "training.ckpt")
-    fit_end_to_end(KEY, x, flow, Adam(n_steps=2), checkpoint=checkpoint)
+    fit_end_to_end(KEY, x, flow, Training(n_steps=2), checkpoint=checkpoint)
     for rows, training, parts in [
-        (x + 1, Adam(n_steps=2), Everything()),
-        (x, Adam(n_steps=3), Everything()),
-        (x, Adam(n_steps=2), lambda flow: flow.first),
+        (x + 1, Training(n_steps=2), AllParameters()),
+        (x, Training(n_steps=3), AllParameters()),
+        (x, Training(n_steps=2), lambda flow: flow.first),
     ]:
         with pytest.raises(InputError, match=r"training\.ckpt is the checkpoint of another training"):
             fit_end_to_end(KEY, rows, flow, training, parts=parts, checkpoint=checkpoint)
     (tmp_path / "training.ckpt").write_bytes(b"something else")
     with pytest.raises(InputError, match="no readable checkpoint"):
-        fit_end_to_end(KEY, x, flow, Adam(n_steps=2), checkpoint=checkpoint)
+        fit_end_to_end(KEY, x, flow, Training(n_steps=2), checkpoint=checkpoint)
     with pytest.raises(InputError, match="cannot write"):
-        fit_end_to_end(KEY, x, flow, Adam(n_steps=2), checkpoint=Checkpoint("/dev/null/here"))
+        fit_end_to_end(KEY, x, flow, Training(n_steps=2), checkpoint=Checkpoint("/dev/null/here"))
 
 
 class Cliff(eqx.Module):
@@ -225,7 +225,7 @@ class Cliff(eqx.Module):
 def test_a_nan_ends_the_training_by_name(x, tmp_path):
     flow = eqx.tree_at(lambda f: f.layers, start(x, Haar()), Cliff(jnp.zeros((1, 1))))
     checkpoint = Checkpoint(tmp_path / "training.ckpt")
-    training = Adam(n_steps=100, learning_rate=0.1, n_checks=25)
+    training = Training(n_steps=100, learning_rate=0.1, n_checks=25)
     with pytest.raises(FloatingPointError) as error:
         fit_end_to_end(KEY, x, flow, training, parts=lambda f: f.layers, checkpoint=checkpoint)
     text = str(error.value)
@@ -240,15 +240,15 @@ def test_a_nan_ends_the_training_by_name(x, tmp_path):
 
 def test_a_diverging_loss_ends_the_training(x, tmp_path):
     flow = start(x, Haar())
-    training = Adam(n_steps=100, learning_rate=5.0, max_gradient=1e6)
+    training = Training(n_steps=100, learning_rate=5.0, max_gradient=1e6)
     with pytest.raises(FloatingPointError, match=r"loss diverges: .* D = 4 above .*; last good"):
         fit_end_to_end(KEY, x, flow, training, checkpoint=Checkpoint(tmp_path / "training.ckpt"))
 
 
 def test_early_stopping(x):
-    flow = start(x, Learned(n_steps=0))
+    flow = start(x, TrainableRotation())
     told = []
-    patient = Adam(n_steps=200, learning_rate=0.1, n_checks=40, patience=3)
+    patient = Training(n_steps=200, learning_rate=0.1, n_checks=40, patience=3)
     trained, curve = fit_end_to_end(KEY, x, flow, patient, report=told.append)
     best = int(curve.held_out.argmin())
     assert curve.steps[-1] == 5 * (best + 3) < 200
@@ -269,4 +269,4 @@ def test_early_stopping(x):
 )
 def test_what_cannot_be_trained_is_refused(rows, parts, message, x):
     with pytest.raises(InputError, match=message):
-        fit_end_to_end(KEY, rows, start(x, Haar()), Adam(n_steps=2), parts=parts)
+        fit_end_to_end(KEY, rows, start(x, Haar()), Training(n_steps=2), parts=parts)

@@ -10,12 +10,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gscale.results import arrow_cache as gathered, journal, tables as store
-from gscale.results.locks import claim
 from gscale.bench.executors import task as attempt
-from gscale.bench.executors.task import Task
 from gscale.bench.executors.serial import run_serially
+from gscale.bench.executors.task import Task
 from gscale.errors import InputError
+from gscale.results import arrow_cache as gathered
+from gscale.results import journal
+from gscale.results import tables as store
+from gscale.results.locks import claim
 
 HERE = Path(__file__).parent
 MINE = str(HERE / "my_sweep.py")

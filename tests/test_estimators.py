@@ -14,9 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from gscale import GaussianizationDensity, GaussianizationDetector, InputError, Moments
-from gscale.estimators import Frequency, Imputed, LogDensity, OneHot, Radius, flow_fitting as flows
+from gscale.estimators import Frequency, Impute, LogDensity, OneHot, Radius
+from gscale.estimators import flow_fitting as flows
 from gscale.estimators.columns import category, indicators, number
-from gscale.estimators.encoder import Refused, fit_encoder
+from gscale.estimators.encoder import Raise, fit_encoder
 from gscale.estimators.gaussianity import correlation_kl, marginal_kl
 from gscale.estimators.table_checks import RawColumn
 
@@ -191,7 +192,7 @@ def test_many_categories_go_by_frequency():
 
 def test_places_are_uniform_and_of_the_row():
     raw = [RawColumn("n", np.arange(4000.0), False), RawColumn("m", np.arange(4000.0) % 7, False)]
-    encoder = fit_encoder(raw, OneHot(), Refused(), ())
+    encoder = fit_encoder(raw, OneHot(), Raise(), ())
     places = encoder.places(encoder.values(raw))
     assert all(stats.kstest(column, "uniform").pvalue > 1e-3 for column in places.T)
     assert abs(np.corrcoef(places.T)[0, 1]) < 0.07  # four standard errors
@@ -342,7 +343,7 @@ def test_other_columns_than_fitted_are_refused(detector):
 def test_missing_values_are_filled_on_request():
     x = sessions(300).assign(spare=1.5)
     x.loc[::7, "bytes"], x.loc[::5, "flag"] = np.nan, None
-    density = clone(SMALL).set_params(missing=Imputed()).fit(x)
+    density = clone(SMALL).set_params(missing=Impute()).fit(x)
     filled = x.assign(
         bytes=x["bytes"].fillna(x["bytes"].quantile(interpolation="lower")), flag=x["flag"].fillna("SF")
     )

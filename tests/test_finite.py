@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from gscale import Gaussian, Haar, InputError, LayerSpec, Quantiles, fit_layerwise
+from gscale.analysis import expected_in, expected_losses, turns, varies_rows
+from gscale.bench.measure.run_cell import run_cell
+from gscale.bench.sweep import Cell, Layerwise, Population
 from gscale.cli import results_commands as cli
 from gscale.figures.render_matplotlib import draw_sweep, plot_sweeps
-from gscale.bench.measure.run_cell import run_cell
-from gscale.analysis import expected_in, expected_losses, turns, varies_rows
-from gscale.bench.sweep import Cell, Layerwise, Population
 from gscale.metrics import normal_log_prob
 from gscale.theory import sampling_costs, spline_cost, turning_layer
 

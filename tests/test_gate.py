@@ -11,10 +11,10 @@ import pytest
 from gscale import InputError
 from gscale.analysis.regression import baseline as baselines
 from gscale.analysis.regression import verdicts as gate
-from gscale.results import tables as store
-from gscale.analysis.regression.verdicts import judge
-from gscale.analysis.regression.quantities import Gauge, gauges
 from gscale.analysis.regression.junit import lines, summary
+from gscale.analysis.regression.quantities import MonitoredQuantity, gauges
+from gscale.analysis.regression.verdicts import judge
+from gscale.results import tables as store
 
 DIMS = (4, 8, 16, 32)
 
@@ -22,7 +22,7 @@ DIMS = (4, 8, 16, 32)
 def gauge(rng, n_seeds, slope=0.5, scatter=1.0, target="e", dims=DIMS):
     """Counts like those of first e-folds: a line, and scatter of a layer."""
     counts = {d: 1 + slope * d + scatter * rng.standard_normal(n_seeds) for d in dims}
-    return Gauge("s: Gaussian, Haar", target, "D", counts, 1.0)
+    return MonitoredQuantity("s: Gaussian, Haar", target, "D", counts, 1.0)
 
 
 def entries(tmp_path, *found):
@@ -56,7 +56,7 @@ def test_a_seed_far_out_is_no_move(tmp_path, monkeypatch):
     monkeypatch.setattr(gate, "LEVEL", 2e-5)  # what one of a hundred comparisons is judged at
 
     def skewed(n_seeds):
-        return Gauge("s", "e", "D", {4: rng.exponential(3.0, n_seeds)}, 1.0)
+        return MonitoredQuantity("s", "e", "D", {4: rng.exponential(3.0, n_seeds)}, 1.0)
 
     def alarms(entry):
         return sum(judge([skewed(2)], [entry])[0].failed for _ in range(5000))
@@ -97,7 +97,9 @@ def test_an_update_replaces_the_sweeps_it_has_results_of(tmp_path):
     """Entries of other sweeps stay to the letter; what the sweep has no more goes, and D may be added."""
     rng = np.random.default_rng(0)
     path = tmp_path / "slopes.toml"
-    other = Gauge("t: Gaussian, Haar", "e", "N", {10**6: rng.standard_normal(8), 10**7: np.ones(8)}, 0.123456)
+    other = MonitoredQuantity(
+        "t: Gaussian, Haar", "e", "N", {10**6: rng.standard_normal(8), 10**7: np.ones(8)}, 0.123456
+    )
     baselines.write(path, [gauge(rng, 8, dims=(4,)), gauge(rng, 8, target="10"), other], "first", None)
     before = path.read_text()
     new = gauge(rng, 8, dims=(4, 8))
@@ -126,11 +128,13 @@ def test_a_baseline_without_a_result_fails_and_a_result_without_a_baseline_is_to
 
 def test_counts_that_never_differed_may(tmp_path):
     """Whole numbers without scatter: one seed of three a layer off is chance, all of them are not."""
-    known = entries(tmp_path, Gauge("s", "1e6", "D", {4: np.full(10, 2.0), 8: np.full(10, 2.0)}, 1.0))
+    known = entries(
+        tmp_path, MonitoredQuantity("s", "1e6", "D", {4: np.full(10, 2.0), 8: np.full(10, 2.0)}, 1.0)
+    )
     off = {4: np.array([2.0, 2.0, 3.0]), 8: np.full(3, 2.0)}
-    assert not any(v.failed for v in judge([Gauge("s", "1e6", "D", off, 1.0)], known))
+    assert not any(v.failed for v in judge([MonitoredQuantity("s", "1e6", "D", off, 1.0)], known))
     off = {4: np.full(3, 3.0), 8: np.full(3, 3.0)}
-    assert "moved" in rulings(judge([Gauge("s", "1e6", "D", off, 1.0)], known))
+    assert "moved" in rulings(judge([MonitoredQuantity("s", "1e6", "D", off, 1.0)], known))
 
 
 def curve(dim, seed, losses, **setting):

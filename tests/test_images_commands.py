@@ -8,13 +8,17 @@ import pandas as pd
 import pytest
 from test_images_models import IMAGES, LABELS, SMALL, SMALL_CVAE, Killed
 
-from gscale.cli import terminal as cli_training
-from gscale.images import classifier, cvae
 from gscale.bench.small_images import (
     classifier_comparison as compare,
+)
+from gscale.bench.small_images import (
     generator_comparison as compare_generators,
+)
+from gscale.bench.small_images import (
     image_summary as tables,
 )
+from gscale.cli import terminal as cli_training
+from gscale.images import classifier, cvae
 
 
 @pytest.fixture

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from gscale.flows.checkpoint import Checkpoint
+from gscale.bijections.optimizer import Training
 from gscale.errors import InputError
-from gscale.images import cvae, class_flows as flows, generator_metrics as judge
+from gscale.flows.checkpoint import Checkpoint
+from gscale.flows.serialisation import load, save
+from gscale.images import class_flows as flows
+from gscale.images import cvae
+from gscale.images import generator_metrics as judge
 from gscale.images.augmentation import Augmentation
 from gscale.images.classifier import REFERENCE, Recipe, fit_classifier, validation_rows
+from gscale.images.image_training import ImageTraining, OneCycle
 from gscale.images.network import ConvNetSpec, Convolution
-from gscale.images.image_training import OneCycle, Training
-from gscale.bijections.optimizer import Adam
-from gscale.flows.serialisation import load, save
 
 LABELS = np.tile([0, 1], 20)
 IMAGES = np.zeros((40, 28, 28), np.float32)  # a bar that stands, and one that lies
@@ -25,10 +27,10 @@ IMAGES[1::2, 12:16, 4:24] = 1
 SMALL = Recipe(
     ConvNetSpec((4,), 8, dropout=0.1),
     Augmentation(rotation=5, zoom=0.1, shift=1, elastic=0.3),
-    Training(epochs=6, batch=16, learning_rate=1e-2, rate=OneCycle(), averaging=0.5),
+    ImageTraining(epochs=6, batch=16, learning_rate=1e-2, rate=OneCycle(), averaging=0.5),
 )
 SMALL_CVAE = cvae.GeneratorRecipe(
-    cvae.ConvolutionalNets(4, 16), 3, training=Training(epochs=3, batch=16), prior=cvae.Aggregated()
+    cvae.ConvolutionalNets(4, 16), 3, training=ImageTraining(epochs=3, batch=16), prior=cvae.Aggregated()
 )
 
 
@@ -127,7 +129,7 @@ def test_flows_of_classes_have_a_density_and_are_kept(tmp_path):
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [20, 30])
     images = np.clip(rng.normal(0.5, 0.1, (50, 28, 28)) + 0.2 * labels[:, None, None], 0, 1)
-    spec = flows.ByCoupling(1, 4, Adam(n_steps=2, n_checks=1))
+    spec = flows.ByCoupling(1, 4, Training(n_steps=2, n_checks=1))
     found = flows.fit_flows(0, images, labels, 2, spec, components=2)
     assert found.sample(0, 3).shape == (6, 28, 28)
     x = found.coordinates(images)

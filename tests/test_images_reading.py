@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from gscale.errors import InputError
-from gscale.images.image_files import read_test, read_train
 from gscale.images.datasets import named, split
+from gscale.images.image_files import read_test, read_train
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (12, 784))

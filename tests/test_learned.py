@@ -19,18 +19,19 @@ from gscale import (
     Hadamard,
     InputError,
     LaplaceSources,
-    Learned,
+    LearnedRotation,
     Moments,
-    Orthogonal,
+    OrthogonalMap,
     Quantiles,
     SlicedWasserstein,
+    TrainableRotation,
     fit_layerwise,
 )
-from gscale.flows.flow import LayerSpec
 from gscale.bijections.stiefel import completed, distances
+from gscale.flows.flow import LayerSpec
 
 KEY = jax.random.key(0)
-LEARNED = [PCA(), ICA(n_steps=20), SlicedWasserstein(2, n_steps=5), Learned(n_steps=5)]
+LEARNED = [PCA(), ICA(n_steps=20), SlicedWasserstein(2, n_steps=5), LearnedRotation(n_steps=5)]
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
 
@@ -72,7 +73,7 @@ def test_training_stays_on_the_manifold(dtype):
     """Plain Adam on the free matrix, long enough to turn far away."""
     dim = 1024
     with jax.enable_x64(dtype == "float64"):
-        start = Learned(n_steps=0).fit(KEY, jnp.zeros((2, dim), dtype))
+        start = TrainableRotation().fit(KEY, jnp.zeros((2, dim), dtype))
         target = Haar().fit(jax.random.key(1), jnp.zeros((2, dim), dtype)).matrix
         optimiser = optax.adam(0.03)
 
@@ -80,13 +81,15 @@ def test_training_stays_on_the_manifold(dtype):
         def train(start, target):
             def step(carry, _):
                 free, state = carry
-                gradient = jax.grad(lambda free: -(Orthogonal(free, start.base).matrix * target).sum())(free)
+                gradient = jax.grad(lambda free: -(OrthogonalMap(free, start.base).matrix * target).sum())(
+                    free
+                )
                 updates, state = optimiser.update(gradient, state)
                 return (free + updates, state), None
 
             begin = start.free, optimiser.init(start.free)
             (free, _), _ = jax.lax.scan(step, begin, length=2)
-            return Orthogonal(free, start.base).matrix
+            return OrthogonalMap(free, start.base).matrix
 
         trained = train(start, target)
     assert (trained * target).sum() > 10 * abs((start.base * target).sum())
@@ -97,7 +100,9 @@ def test_training_stays_on_the_manifold(dtype):
 @given(
     x=arrays(np.float32, (12, 3), elements=st.floats(-1e4, 1e4, width=32)),
     copied=st.sampled_from(["nothing", "a column", "all rows but one"]),
-    spec=st.sampled_from([PCA(), ICA(3), SlicedWasserstein(2, n_steps=2), Learned(2), PCA(validate=0.3)]),
+    spec=st.sampled_from(
+        [PCA(), ICA(3), SlicedWasserstein(2, n_steps=2), LearnedRotation(2), PCA(validate=0.3)]
+    ),
 )
 def test_any_rows_give_an_orthogonal_matrix(x, copied, spec):
     """Ties, duplicate and constant columns, values of any size."""
@@ -295,9 +300,9 @@ def test_structure_is_still_believed():
         (lambda: ICA(validate=-0.1), r"validate is -0\.1: it is a fraction"),
         (lambda: ICA(n_steps=0), "n_steps is 0: at least 1"),
         (lambda: SlicedWasserstein(0), "n_directions is 0: at least 1"),
-        (lambda: Learned(n_steps=-1), "n_steps is -1: at least 0"),
-        (lambda: Learned(learning_rate=0.0), r"learning_rate is 0\.0: it is above 0"),
-        (lambda: Learned(batch_size=0), "batch_size is 0: at least 1"),
+        (lambda: LearnedRotation(n_steps=-1), "n_steps is -1: at least 1"),
+        (lambda: LearnedRotation(learning_rate=0.0), r"learning_rate is 0\.0: it is above 0"),
+        (lambda: LearnedRotation(batch_size=0), "batch_size is 0: at least 1"),
         (lambda: SlicedWasserstein(5).fit(KEY, jnp.zeros((9, 4))), "n_directions is 5: D = 4 has at most 4"),
         (lambda: ICA().fit(KEY, jnp.zeros((4, 4))), "n_samples is 4: ICA.* needs at least 5 rows"),
         (lambda: PCA().fit(KEY, jnp.zeros((1, 4))), "n_samples is 1: PCA.* needs at least 2 rows"),
@@ -305,7 +310,10 @@ def test_structure_is_still_believed():
             lambda: SlicedWasserstein(validate=0.5).fit(KEY, jnp.zeros((9, 5))),
             "n_samples is 9: SlicedWasserstein.* needs at least 12 rows",
         ),
-        (lambda: Learned().fit(KEY, jnp.zeros((4, 4))), "n_samples is 4: Learned.* needs at least 5 rows"),
+        (
+            lambda: LearnedRotation().fit(KEY, jnp.zeros((4, 4))),
+            "n_samples is 4: Learned.* needs at least 5 rows",
+        ),
     ],
 )
 def test_what_cannot_be_is_told(make, message):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from gscale import InputError, Moments, Quantiles, Spline
+from gscale import InputError, Moments, Quantiles, SplineMap
 from gscale.bijections.marginals import sort_columns
 
 KEY = jax.random.key(0)
@@ -101,7 +101,7 @@ def test_spline_interpolates_its_knots_with_their_derivatives(dtype):
     x = jnp.asarray([[-2.0], [-0.5], [0.25], [3.0]], dtype)
     y = jnp.asarray([[-1.0], [0.0], [2.0], [2.5]], dtype)
     derivatives = jnp.asarray([[0.3], [2.0], [0.1], [4.0]], dtype)
-    spline = Spline(x, y, derivatives)
+    spline = SplineMap(x, y, derivatives)
     images, log_dets = jax.vmap(spline.forward)(x)
     np.testing.assert_allclose(images, y, atol=1e-6)
     np.testing.assert_allclose(jnp.exp(log_dets), derivatives[:, 0], rtol=1e-5)

@@ -15,7 +15,7 @@ from gscale import Haar, InputError, LayerSpec, fit_layerwise
 from gscale.bijections.mixture import (
     Logistic,
     MixtureCDF,
-    MixtureMap,
+    MixtureCDFMap,
     Normal,
     _beginning,
     _em_step,
@@ -37,7 +37,9 @@ def bimodal(component, *, bound):
     """Modes at −1 and 1.5 of unequal weight and scale, one coordinate."""
     log_weights, locations = jnp.log(jnp.array([[0.3], [0.7]])), jnp.array([[-1.0], [1.5]])
     log_scales = jnp.log(jnp.array([[0.2], [0.5]]))
-    return MixtureMap(log_weights, locations, log_scales, -jnp.array([bound]), jnp.array([bound]), component)
+    return MixtureCDFMap(
+        log_weights, locations, log_scales, -jnp.array([bound]), jnp.array([bound]), component
+    )
 
 
 def test_components_are_what_they_say(shape, dtype):
@@ -176,7 +178,7 @@ def test_the_map_is_the_score_of_the_distribution_function(shape):
 def test_nothing_is_lost_far_to_the_right():
     """In float32, where 1 − F is a few rounding errors, a normal is still mapped to itself."""
     zero, bound = jnp.zeros((1, 1)), jnp.array([6.5])
-    itself = MixtureMap(zero, zero, zero, -bound, bound, Normal())
+    itself = MixtureCDFMap(zero, zero, zero, -bound, bound, Normal())
     x = jnp.linspace(-6.4, 6.4, 101)[:, None]
     y, log_det = jax.vmap(itself.forward)(x)
     np.testing.assert_allclose(y, x, rtol=2e-6, atol=1e-6)

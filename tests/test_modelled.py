@@ -17,12 +17,12 @@ from gscale import (
     LinearCoupling,
     Moments,
     Quantiles,
-    Rotation,
+    RotationMap,
     fit_layerwise,
 )
+from gscale.data.flow_distribution import model_of, open_model
 from gscale.flows import serialisation as saved
 from gscale.flows.flow import Flow
-from gscale.data.flow_distribution import model_of, open_model
 from gscale.flows.serialisation import is_flow, load_flow, save_flow
 
 pytestmark = pytest.mark.long  # each fits a flow
@@ -96,7 +96,7 @@ def test_flows_come_back_as_they_were(tmp_path, spec):
     assert [path.name for path in tmp_path.iterdir()] == ["flow.safetensors"]
 
 
-class Mine(Rotation):
+class Mine(RotationMap):
     pass
 
 

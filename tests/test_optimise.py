@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from gscale import Adam, InputError
+from gscale import InputError, Training
 
 
 def half_distance(mean, rows):
@@ -19,7 +19,7 @@ def test_few_rows_are_not_learned_by_heart():
     rows = jax.random.normal(jax.random.key(0), (20, 200))
 
     def excess(held_out):
-        adam = Adam(learning_rate=0.02, held_out=held_out)
+        adam = Training(learning_rate=0.02, held_out=held_out)
         mean = adam.minimise(
             jax.random.key(1),
             lambda m, rows: 0.5 * ((rows - m[None]) ** 2).sum(1).mean(),
@@ -35,7 +35,7 @@ def test_few_rows_are_not_learned_by_heart():
 
 
 def test_a_nan_reaches_the_caller():
-    rows, adam = jnp.ones(20), Adam(n_steps=40, learning_rate=0.1)
+    rows, adam = jnp.ones(20), Training(n_steps=40, learning_rate=0.1)
     # steps towards 1, where the loss ends
     mean = adam.minimise(
         jax.random.key(0), lambda mean, rows: jnp.sqrt(rows - mean).mean(), jnp.zeros(()), rows
@@ -53,7 +53,7 @@ def test_adam_takes_as_many_steps_as_it_says(n_steps):
     for _ in range(n_steps):
         updates, state = update(parameters - target, state)
         parameters = optax.apply_updates(parameters, updates)
-    adam = Adam(n_steps, learning_rate=0.1, batch_size=4, max_gradient=0.5, held_out=0.0)
+    adam = Training(n_steps, learning_rate=0.1, batch_size=4, max_gradient=0.5, held_out=0.0)
     rows = jnp.broadcast_to(target, (30, 2))
     result = adam.minimise(jax.random.key(0), half_distance, jnp.zeros(2), rows)
     np.testing.assert_allclose(result, parameters, rtol=1e-5)
@@ -62,14 +62,14 @@ def test_adam_takes_as_many_steps_as_it_says(n_steps):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Adam(n_steps=-1), "n_steps is -1"),
-        (lambda: Adam(learning_rate=0.0), "learning_rate is 0.0"),
-        (lambda: Adam(batch_size=0), "batch_size is 0"),
-        (lambda: Adam(max_gradient=0.0), "max_gradient is 0.0"),
-        (lambda: Adam(held_out=1.0), "held_out is 1.0"),
-        (lambda: Adam(n_checks=0), "n_checks is 0"),
-        (lambda: Adam(patience=0), "patience is 0"),
-        (lambda: Adam(patience=3, held_out=0.0), "patience is 3 with held_out 0.0"),
+        (lambda: Training(n_steps=-1), "n_steps is -1"),
+        (lambda: Training(learning_rate=0.0), "learning_rate is 0.0"),
+        (lambda: Training(batch_size=0), "batch_size is 0"),
+        (lambda: Training(max_gradient=0.0), "max_gradient is 0.0"),
+        (lambda: Training(held_out=1.0), "held_out is 1.0"),
+        (lambda: Training(n_checks=0), "n_checks is 0"),
+        (lambda: Training(patience=0), "patience is 0"),
+        (lambda: Training(patience=3, held_out=0.0), "patience is 3 with held_out 0.0"),
     ],
 )
 def test_impossible_settings_are_refused(make, message):
@@ -88,7 +88,7 @@ def test_patience_ends_a_training_that_gets_no_better():
 
     def minimise(patience):
         calls.clear()
-        adam = Adam(n_steps=40, learning_rate=30.0, n_checks=20, patience=patience)
+        adam = Training(n_steps=40, learning_rate=30.0, n_checks=20, patience=patience)
         found = jax.jit(lambda start: adam.minimise(jax.random.key(1), loss, start, rows))(jnp.zeros(()))
         jax.effects_barrier()
         return float(found), len(calls)
@@ -102,12 +102,12 @@ def test_an_optimiser_of_ones_own():
     """A class derived from Adam with another rule; plain gradient steps of ½ find the mean at once."""
 
     @dataclass(frozen=True)
-    class Descent(Adam):
+    class TrainState(Training):
         def rule(self):
             return optax.sgd(0.5)
 
     rows = jnp.array([1.0, 3.0])
-    found = Descent(n_steps=1, batch_size=1000, held_out=0.0).minimise(
+    found = TrainState(n_steps=1, batch_size=1000, held_out=0.0).minimise(
         jax.random.key(0), lambda m, rows: ((rows - m) ** 2).mean(), jnp.zeros(()), rows
     )
     assert abs(found - 2) < 0.15  # 1000 draws of ±1, three standard errors are 0.1

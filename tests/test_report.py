@@ -11,11 +11,11 @@ import pytest
 from browser import Browser, binary
 
 from gscale import InputError
-from gscale.cli import results_commands as cli
-from gscale.results import tables as store
 from gscale.analysis.summary import find, slope_heading
+from gscale.cli import results_commands as cli
 from gscale.figures.html import Results, write_report
 from gscale.figures.spec import MAX_POINTS, thinned
+from gscale.results import tables as store
 
 EVIL = "<script>document.title = 'taken'</script>%{x}"
 SAMPLED = {"training": "Layerwise(first=None)", "n_samples": 50}

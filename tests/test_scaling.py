@@ -9,10 +9,9 @@ import pytest
 
 from gscale import InputError
 from gscale import analysis as scaling
-from gscale.results import tables as store
 from gscale.analysis import (
-    Factor,
-    Gain,
+    FactorTarget,
+    GainTarget,
     Sample,
     break_even,
     compare_laws,
@@ -26,6 +25,7 @@ from gscale.analysis import (
     tail_rate,
     target_named,
 )
+from gscale.results import tables as store
 
 SETTING = {
     "sweep": "s",
@@ -84,8 +84,8 @@ def test_unknown_targets_are_refused(name):
 
 
 def test_targets_by_name():
-    assert target_named("10") == Factor(10.0)
-    assert target_named("2nats") == Gain(2.0)
+    assert target_named("10") == FactorTarget(10.0)
+    assert target_named("2nats") == GainTarget(2.0)
 
 
 def test_the_floor_is_the_lowest_loss_of_all_rivals():

@@ -7,9 +7,15 @@ import pytest
 
 from gscale.bench import catalog
 from gscale.bench.speed import (
-    layer_timing as clock,
-    memory,
     flowjax_layers as peers,
+)
+from gscale.bench.speed import (
+    layer_timing as clock,
+)
+from gscale.bench.speed import (
+    memory,
+)
+from gscale.bench.speed import (
     speed_summary as tables,
 )
 from gscale.bench.speed.cases import Case

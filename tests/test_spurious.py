@@ -12,15 +12,15 @@ import pytest
 from scipy.stats import norm
 
 from gscale import Gaussian, Haar, InputError, LayerSpec, Quantiles, SlicedWasserstein
-from gscale.results import tables as store
+from gscale.analysis import curves, slopes
 from gscale.analysis.distances import mean_of, reached
 from gscale.analysis.summary import find
-from gscale.figures.render_matplotlib import plot_sweeps
 from gscale.bench.measure.run_cell import run_cell
-from gscale.analysis import curves, slopes
-from gscale.figures.spurious_projections import draw_spurious
 from gscale.bench.sweep import NO_LAYER, Cell, Layerwise, Projections
 from gscale.data import Equicorrelated
+from gscale.figures.render_matplotlib import plot_sweeps
+from gscale.figures.spurious_projections import draw_spurious
+from gscale.results import tables as store
 from gscale.theory import bimodal_quantiles, find_projection, projected_distance, spurious_distance
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "spurious"

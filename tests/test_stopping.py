@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from gscale import (
-    GainAboveCost,
+    EarlyStopping,
     Haar,
+    InformationCriterion,
     InputError,
     LayerSpec,
-    LossStillFalls,
     Moments,
     Quantiles,
     fit_layerwise,
@@ -28,7 +28,7 @@ def noise(n):
     return jax.random.normal(KEY, (n, DIM)), jax.random.normal(jax.random.key(1), (5_000, DIM))
 
 
-@pytest.mark.parametrize("rule", [GainAboveCost(), LossStillFalls()])
+@pytest.mark.parametrize("rule", [InformationCriterion(), EarlyStopping()])
 def test_nothing_is_added_to_noise(rule):
     """On N(0, I) a layer costs about 8·10/(2·500) = 0.08 nats; by chance one may be kept."""
     x, x_test = noise(500)
@@ -45,7 +45,7 @@ def test_structure_is_fitted_until_it_costs_more_than_it_gives():
     rows = LaplaceSources().sample(KEY, DIM, 2_000, 5_000, "float32")
     x, x_test = jnp.asarray(rows.train), jnp.asarray(rows.test)
     _, full = fit_layerwise(KEY, x, SPEC, 60, x_test=x_test)
-    for rule in (GainAboveCost(), LossStillFalls()):
+    for rule in (InformationCriterion(), EarlyStopping()):
         _, losses = fit_layerwise(KEY, x, SPEC, 60, x_test=x_test, stopping=rule)
         assert 1 < len(losses.test) - 1 < 60
         assert losses.test[-1] < full.test[0] - 0.3
@@ -57,7 +57,7 @@ def test_layers_are_those_of_the_fit_without_a_rule():
     x, x_test = noise(2_000)
     x, x_test = jnp.sinh(x), jnp.sinh(x_test)
     flow, losses = fit_layerwise(
-        KEY, x, SPEC, 6, x_test=x_test, first=Moments(), stopping=LossStillFalls(patience=6)
+        KEY, x, SPEC, 6, x_test=x_test, first=Moments(), stopping=EarlyStopping(patience=6)
     )
     n_layers = len(losses.train) - 1
     plain, expected = fit_layerwise(KEY, x, SPEC, 6, x_test=x_test, first=Moments())
@@ -70,7 +70,7 @@ def test_layers_are_those_of_the_fit_without_a_rule():
 
 def test_the_depth_is_the_least_where_n_layers_ends_the_fit():
     x, x_test = noise(500)
-    _, losses = fit_layerwise(KEY, x, SPEC, 3, x_test=x_test, stopping=LossStillFalls(patience=100))
+    _, losses = fit_layerwise(KEY, x, SPEC, 3, x_test=x_test, stopping=EarlyStopping(patience=100))
     assert losses.test.argmin() == len(losses.test) - 1
 
 
@@ -83,8 +83,8 @@ class Unknown:
 @pytest.mark.parametrize(
     ("stopping", "marginal", "message"),
     [
-        (LossStillFalls(), Moments(), "rows that are not fitted to: give x_test"),
-        (GainAboveCost(), Unknown(), r"Unknown\(\) has no n_parameters"),
+        (EarlyStopping(), Moments(), "rows that are not fitted to: give x_test"),
+        (InformationCriterion(), Unknown(), r"Unknown\(\) has no n_parameters"),
     ],
 )
 def test_what_a_rule_lacks_is_told(stopping, marginal, message):
@@ -92,7 +92,7 @@ def test_what_a_rule_lacks_is_told(stopping, marginal, message):
         fit_layerwise(KEY, noise(50)[0], LayerSpec(Haar(), marginal), 3, stopping=stopping)
 
 
-@pytest.mark.parametrize(("rule", "setting"), [(GainAboveCost, "window"), (LossStillFalls, "patience")])
+@pytest.mark.parametrize(("rule", "setting"), [(InformationCriterion, "window"), (EarlyStopping, "patience")])
 def test_impossible_settings_are_refused(rule, setting):
     with pytest.raises(InputError, match=f"{setting} is 0"):
         rule(0)
@@ -102,4 +102,4 @@ def test_a_loss_that_is_not_finite_ends_the_fit():
     x, x_test = noise(50)
     flawed = x_test.at[3, 2].set(jnp.nan)
     with pytest.raises(FloatingPointError, match="on test rows nan, with 0 layers"):
-        fit_layerwise(KEY, x, LayerSpec(Haar(), Moments()), 3, x_test=flawed, stopping=LossStillFalls())
+        fit_layerwise(KEY, x, LayerSpec(Haar(), Moments()), 3, x_test=flawed, stopping=EarlyStopping())

@@ -10,8 +10,8 @@ from gscale import Haar, Identity, LayerSpec, Moments
 from gscale.data import Gaussian, NearIdentity, Wishart
 from gscale.metrics import gaussian_kl
 from gscale.theory import population_losses
-from gscale.theory.population import sigma_points
 from gscale.theory.float64 import log1p_less_x
+from gscale.theory.population import sigma_points
 
 KEY = jax.random.key(0)
 HAAR = LayerSpec(Haar(), Moments())

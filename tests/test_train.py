@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gscale import Haar, InputError, LayerSpec, Moments, Quantiles, Rotation, fit_layerwise
+from gscale import Haar, InputError, LayerSpec, Moments, Quantiles, RotationMap, fit_layerwise
 from gscale.data import Gaussian, Wishart
 
 KEY = jax.random.key(0)
@@ -56,7 +56,7 @@ def test_one_trace_for_each_shape():
     class Counting(eqx.Module):
         def fit(self, key, x):
             counted.append(x.shape)
-            return Rotation(jnp.eye(x.shape[1], dtype=x.dtype))
+            return RotationMap(jnp.eye(x.shape[1], dtype=x.dtype))
 
     spec, x = LayerSpec(Counting(), Moments()), jax.random.normal(KEY, (50, 3))
     for n_layers, rows in [(4, x), (4, x + 1), (4, x[:40]), (4, x[:40])]:

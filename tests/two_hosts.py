@@ -6,8 +6,8 @@ import jax
 import numpy as np
 
 from gscale import Haar, LayerSpec, Quantiles, fit_layerwise
-from gscale.runtime import join_hosts
 from gscale.flows.sharded import fit_sharded, shard_rows
+from gscale.runtime import join_hosts
 
 if __name__ == "__main__":
     index, address = int(sys.argv[1]), sys.argv[2]

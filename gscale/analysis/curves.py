@@ -10,7 +10,11 @@ import pandas as pd
 
 from gscale.errors import InputError
 
-SETTING = ["sweep", "dataset", "n_samples", "rotation", "marginal", "coupling", "training", "dtype", "metric"]
+# What tells curves of one table apart, but for D and seed.
+SETTING = (
+    *("sweep", "kind", "per_depth", "dataset", "n_samples", "rotation", "marginal", "coupling", "training"),
+    *("dtype", "metric"),
+)
 
 _LOSSES = ("kl", "nll")
 
@@ -21,10 +25,21 @@ _TAIL_WINDOW = (math.exp(-1), math.exp(-3))
 
 @dataclass(frozen=True)
 class Curve:
-    """One loss curve: test loss over its floor with 0, 1, …, L layers, in nats, and train loss likewise.
+    """One loss curve.
 
-    Curves without a training loss come from covariances alone and are exact: no sampling floor.
-    ``seconds`` is the time that fitting has taken by then, ``floor`` what the excess is over.
+    Attributes
+    ----------
+    setting : dict
+        The columns `SETTING` of its rows.
+    dim, seed : int
+    excess : array, shape (L + 1,)
+        Test loss over its floor with 0, 1, …, L layers, in nats.
+    excess_train : array, shape (L + 1,), or None
+        Train loss over the same floor; None on covariances alone, where there is no sampling noise.
+    seconds : array, shape (L + 1,)
+        What fitting has taken by then.
+    floor : float
+        What the excess is over, in nats.
     """
 
     setting: dict[str, object]
@@ -36,7 +51,13 @@ class Curve:
     floor: float = 0.0
 
     @property
-    def exact(self) -> bool:
+    def kind(self) -> str:
+        """What its losses are of, one of `gscale.results.schema.KINDS`."""
+        return str(self.setting["kind"])
+
+    @property
+    def is_population(self) -> bool:
+        """Whether it is computed on covariances, without sampling noise."""
         return self.excess_train is None
 
     @property
@@ -46,19 +67,19 @@ class Curve:
         return 0 if pd.isna(n_samples) else int(n_samples)
 
     @property
-    def whole(self) -> bool:
+    def per_depth(self) -> bool:
         """Whether each depth was trained on its own, so that depths in between do not exist."""
-        return str(self.setting["training"]).startswith(("EndToEndScales(", "WhiteningCouplings("))
+        return bool(self.setting["per_depth"])
 
     def layers_to(self, target: float) -> float:
         """Layers at which the excess first reaches a target; NaN if it never does."""
         layers = layers_needed(self.excess, target)
         # A crossing found by interpolation may lie a rounding above the depth itself.
-        return math.ceil(layers - 1e-9) if self.whole and not math.isnan(layers) else layers
+        return math.ceil(layers - 1e-9) if self.per_depth and not math.isnan(layers) else layers
 
 
 @dataclass(frozen=True)
-class Factor:
+class FactorTarget:
     """The excess falls by a factor."""
 
     factor: float
@@ -68,7 +89,7 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Gain:
+class GainTarget:
     """The loss falls by a number of nats, for the whole vector."""
 
     nats: float
@@ -78,7 +99,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Left:
+class ExcessTarget:
     """The excess is down to a number of nats."""
 
     nats: float
@@ -88,14 +109,14 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Tail:
+class TailTarget:
     """Layers for each e-fold once the decay is geometric."""
 
     def __call__(self, curve: Curve) -> float:
-        return tail_rate(curve.excess, curve.exact)
+        return tail_rate(curve.excess, curve.is_population)
 
 
-Target = Factor | Gain | Left | Tail
+Target = FactorTarget | GainTarget | ExcessTarget | TailTarget
 
 
 def target_named(name: str) -> Target:
@@ -109,17 +130,17 @@ def target_named(name: str) -> Target:
     Examples
     --------
     >>> target_named("e"), target_named("2.5nats"), target_named("1e-6left")
-    (Factor(factor=2.718281828459045), Gain(nats=2.5), Left(nats=1e-06))
+    (FactorTarget(factor=2.718281828459045), GainTarget(nats=2.5), ExcessTarget(nats=1e-06))
     """
     if name == "tail":
-        return Tail()
+        return TailTarget()
     try:
-        for unit, kind in (("nats", Gain), ("left", Left)):
+        for unit, kind in (("nats", GainTarget), ("left", ExcessTarget)):
             if name.endswith(unit) and float(name.removesuffix(unit)) > 0:
                 return kind(float(name.removesuffix(unit)))
         factor = math.e if name == "e" else float(name)
         if factor > 1:
-            return Factor(factor)
+            return FactorTarget(factor)
     except ValueError:
         pass
     raise InputError(
@@ -160,7 +181,7 @@ def layers_needed(excess: np.ndarray, target: float) -> float:
     return after - 1 + float((high - target) / (high - low))
 
 
-def tail_rate(excess: np.ndarray, exact: bool) -> float:
+def tail_rate(excess: np.ndarray, is_population: bool) -> float:
     """Layers for each e-fold in the tail: 1/log of the inverse mean factor of one layer.
 
     The factor's mean, and not that of its logarithm, is what theory speaks of: D/(D+2) for Haar
@@ -171,7 +192,7 @@ def tail_rate(excess: np.ndarray, exact: bool) -> float:
     ----------
     excess : array, shape (L + 1,)
         Loss over its floor with 0, 1, …, L layers, in nats.
-    exact : bool
+    is_population : bool
         Whether the curve is free of sampling noise. If so the second half of it is used, else what lies
         between 1/e and 1/e³ of the first excess.
 
@@ -182,10 +203,10 @@ def tail_rate(excess: np.ndarray, exact: bool) -> float:
 
     Examples
     --------
-    >>> round(tail_rate(0.8 ** np.arange(20.0), exact=True), 4), round(1 / math.log(1.25), 4)
+    >>> round(tail_rate(0.8 ** np.arange(20.0), is_population=True), 4), round(1 / math.log(1.25), 4)
     (4.4814, 4.4814)
     """
-    if exact:
+    if is_population:
         positive = int(np.argmax(np.append(excess, 0) <= 0))
         tail = excess[positive // 2 : positive]
     else:
@@ -199,7 +220,7 @@ def tail_rate(excess: np.ndarray, exact: bool) -> float:
     return -1 / math.log(factor) if 0 < factor < 1 else math.nan
 
 
-def curves(table: pd.DataFrame) -> Iterator[Curve]:
+def loss_curves(table: pd.DataFrame) -> Iterator[Curve]:
     """The curves of a table, one a setting, dimension and seed; the deepest where there are several.
 
     The floor is 0 where the loss is a KL. Elsewhere it is the lowest test loss that any curve of the same
@@ -207,21 +228,21 @@ def curves(table: pd.DataFrame) -> Iterator[Curve]:
     no losses are left out.
     """
     table = table[table["metric"].isin(_LOSSES)]
-    known = [*SETTING, "dim", "seed"]
-    depths = table.groupby([*known, "cell_id"], dropna=False, sort=True)["n_layers"].max().reset_index()
-    chosen = depths.sort_values("n_layers", kind="stable").drop_duplicates(known, keep="last").sort_index()
+    identity = [*SETTING, "dim", "seed"]
+    depths = table.groupby([*identity, "cell_id"], dropna=False, sort=True)["n_layers"].max().reset_index()
+    chosen = depths.sort_values("n_layers", kind="stable").drop_duplicates(identity, keep="last").sort_index()
     ordered = table.sort_values("n_layers", kind="stable")
     # sweeps may share a cell, which then has the same id in each
     parts = ordered.groupby(["sweep", "cell_id", "seed"])[["loss_test", "loss_train", "seconds"]]
     losses = dict(iter(parts))
     keys = zip(chosen["sweep"], chosen["cell_id"], chosen["seed"], strict=True)
     chosen["lowest"] = [losses[key]["loss_test"].min() for key in keys]
-    rivals = ["sweep", "dataset", "n_samples", "metric", "dim", "seed"]
-    chosen["floor"] = chosen.groupby(rivals, dropna=False)["lowest"].transform("min")
+    same_rows = ["sweep", "dataset", "n_samples", "metric", "dim", "seed"]
+    chosen["floor"] = chosen.groupby(same_rows, dropna=False)["lowest"].transform("min")
     chosen.loc[chosen["metric"] == "kl", "floor"] = 0.0
     for row in chosen.to_dict("records"):
-        *found, seconds = losses[row["sweep"], row["cell_id"], row["seed"]].to_numpy(float).T
-        test, train = (loss - row["floor"] for loss in found)
+        test, train, seconds = losses[row["sweep"], row["cell_id"], row["seed"]].to_numpy(float).T
+        test, train = test - row["floor"], train - row["floor"]
         setting = {name: row[name] for name in SETTING}
         train = None if np.isnan(train).all() else train
         yield Curve(setting, row["dim"], row["seed"], test, train, seconds, row["floor"])

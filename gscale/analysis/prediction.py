@@ -8,8 +8,8 @@ import numpy as np
 
 from gscale.analysis.censoring import filled_by
 from gscale.analysis.intervals import UNKNOWN, Estimate
-from gscale.analysis.scaling_laws import fit_line, fit_power
 from gscale.analysis.replicates import Sample
+from gscale.analysis.scaling_laws import fit_line, fit_power
 
 _PARAMETERS = {"constant": 1, "log": 2, "linear": 2, "power": 2, "linear × log": 2}
 

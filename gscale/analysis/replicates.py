@@ -20,7 +20,7 @@ _CLEAR = 4
 
 
 @dataclass(frozen=True)
-class Scatter:
+class SeedVariance:
     """The standard deviation of seeds as a power of the mean (at least 1), and how well it is known.
 
     ``log_factor + power·log mean`` is its logarithm, best known at means of ``log_size``; ``variance`` and
@@ -34,7 +34,7 @@ class Scatter:
     variance_power: float
 
     @classmethod
-    def of(cls, counts: list[np.ndarray], shares: list[float]) -> "Scatter":
+    def of(cls, counts: list[np.ndarray], shares: list[float]) -> "SeedVariance":
         """Fit it to several counts at each D, the shares of all seeds that are the lowest.
 
         The power is between 0 and 1, ½ with fewer than three D.
@@ -109,7 +109,7 @@ class Sample:
         ]
 
     @cached_property
-    def scatter(self) -> Scatter | None:
+    def scatter(self) -> SeedVariance | None:
         """How seeds scatter; None where no D has two counts."""
         counts = [n[~np.isnan(n)] for n in self.counts]
         # all are below their depth, but perhaps by luck: as if half a seed were not
@@ -120,8 +120,8 @@ class Sample:
         telling = [i for i, n in enumerate(counts) if len(n) > 1]
         spread = [i for i in telling if counts[i].std() > 0]
         if spread:
-            return Scatter.of([counts[i] for i in spread], [shares[i] for i in spread])
-        return Scatter(-math.inf, 0.5, 0.0, 0.0, 0.0) if telling else None
+            return SeedVariance.of([counts[i] for i in spread], [shares[i] for i in spread])
+        return SeedVariance(-math.inf, 0.5, 0.0, 0.0, 0.0) if telling else None
 
     def scatter_at(self, means: np.ndarray) -> np.ndarray:
         """Standard deviation of a seed at any means; 0 where it is unknown."""

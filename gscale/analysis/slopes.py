@@ -7,19 +7,31 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from gscale.analysis.curves import Curve, Tail, curves, target_named
-from gscale.analysis.theory_reference import known_slope
-from gscale.analysis.scaling_laws import ScalingFit, fit_scaling, predict
+from gscale.analysis.curves import Curve, TailTarget, loss_curves, target_named
 from gscale.analysis.replicates import Sample
+from gscale.analysis.scaling_laws import ScalingFit, fit_scaling, predict
+from gscale.analysis.theory_reference import known_slope
 
 
 @dataclass(frozen=True)
 class Slope:
     """What a table says of one setting and target.
 
-    ``layers`` has the layer counts of the seeds at each D, NaN where the target was not reached, ``depths``
-    the depths to which they were followed, and ``missed`` the number of seeds that did not reach it, at each
-    D where there are any. ``theory`` is the slope that should come out, None where there is none.
+    Attributes
+    ----------
+    setting : dict
+        Of its curves, see `gscale.analysis.SETTING`.
+    target : str
+        As `target_named` reads it.
+    layers : dict of int to array, shape (S,)
+        Layer counts of the seeds at each D, NaN where the target was not reached.
+    fit : ScalingFit
+    theory : float or None
+        The slope that should come out, in layers a dimension; None where theory says nothing.
+    missed : dict of int to int
+        Seeds that did not reach the target, at each D where there are any.
+    depths : dict of int to array, shape (S,)
+        The depths to which the seeds were followed.
     """
 
     setting: dict[str, object]
@@ -39,11 +51,11 @@ class Slope:
         """Layers at the D of a span by the law that was found, else by the line."""
         if self.fit.law is None:
             return self.fit.intercept.value + self.fit.slope.value * span
-        told = ~np.isnan(self.sample.means)
-        return predict(self.fit.law, self.sample.dims[told], self.sample.means[told], span)
+        known = ~np.isnan(self.sample.means)
+        return predict(self.fit.law, self.sample.dims[known], self.sample.means[known], span)
 
     @property
-    def lacks(self) -> str:
+    def missing_reason(self) -> str:
         """What is missing for a slope, or for its interval; empty where nothing is."""
         reached = [dim for dim, n in self.layers.items() if not np.isnan(n).all()]
         if len(self.layers) == 1:
@@ -57,7 +69,7 @@ class Slope:
         return ""
 
 
-def slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
+def fit_slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
     """Fit every setting of a table; without targets, those that suit its loss.
 
     Exact curves have a tail; where the floor of the loss is unknown, factors e and 10 are told apart.
@@ -68,7 +80,7 @@ def slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
         If a target is unknown.
     """
     by_setting: dict[str, list[Curve]] = {}
-    for curve in curves(table):
+    for curve in loss_curves(table):
         by_setting.setdefault(str(curve.setting), []).append(curve)
     return [
         _slope(group, name) for group in by_setting.values() for name in targets or _usual_targets(group[0])
@@ -77,7 +89,7 @@ def slopes(table: pd.DataFrame, targets: Sequence[str] = ()) -> list[Slope]:
 
 def remarks(slope: Slope) -> str:
     """What is missing for a slope, and how many seeds did not reach the target."""
-    return "; ".join(filter(None, [slope.lacks, missed_text(slope)]))
+    return "; ".join(filter(None, [slope.missing_reason, missed_text(slope)]))
 
 
 def missed_text(slope: Slope) -> str:
@@ -85,29 +97,12 @@ def missed_text(slope: Slope) -> str:
     return ", ".join(f"D={dim}: {n} of {len(slope.layers[dim])} seeds" for dim, n in slope.missed.items())
 
 
-def target_text(target: str) -> str:
-    """What a target counts, in words.
-
-    Examples
-    --------
-    >>> target_text("10")
-    'layers until 1/10 of the loss is left'
-    """
-    if target == "tail":
-        return "layers per e-fold, once the decay is geometric"
-    if target.endswith("nats"):
-        return f"layers to lower the loss by {target}"
-    if target.endswith("left"):
-        return f"layers until {target.removesuffix('left')} nats of the loss are left"
-    return f"layers until 1/{target} of the loss is left"
-
-
 def _usual_targets(curve: Curve) -> list[str]:
-    if curve.whole:
+    if curve.per_depth:
         return ["1e6"]
-    if curve.setting["training"] in ("Expected()", "LowerBound()"):
+    if curve.kind in ("expected", "bound"):
         return ["e", "100"]
-    if curve.exact:
+    if curve.is_population:
         return ["tail", "e"]
     return ["e"] if curve.setting["metric"] == "kl" else ["e", "10"]
 
@@ -122,6 +117,5 @@ def _slope(group: list[Curve], name: str) -> Slope:
         dim: np.array([len(curve.excess) - 1.0 for curve in group if curve.dim == dim]) for dim in layers
     }
     missed = {dim: int(np.isnan(n).sum()) for dim, n in layers.items() if np.isnan(n).any()}
-    known = None if isinstance(target, Tail) else depths
-    theory = known_slope(setting, name, list(layers))
-    return Slope(setting, name, layers, fit_scaling(layers, known), theory, missed, depths)
+    fit = fit_scaling(layers, None if isinstance(target, TailTarget) else depths)
+    return Slope(setting, name, layers, fit, known_slope(setting, name, list(layers)), missed, depths)

@@ -1,47 +1,67 @@
 """What theory expects of a setting: slopes, and losses with finite samples."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gscale.analysis.scaling_laws import fit_line
+from gscale.bijections.normal_knots import DEFAULT_BINS
+from gscale.results.settings import parts
 from gscale.theory.finite_samples import sampling_costs, spline_cost
 from gscale.theory.rates import coupling_rate, flat_rate, haar_rate, layers_per_efold
 
-_QUANTILES = re.compile(r"Quantiles\(n_bins=(\d+)\)")
+# Of layers, by rotation and coupling: theory's factor of the loss by one layer near the identity.
+_RATES: dict[tuple[str, str | None], Callable[[int], float]] = {
+    ("Haar", None): haar_rate,
+    ("Hadamard", None): flat_rate,
+    ("Haar", "LinearCoupling"): lambda dim: coupling_rate(dim // 2, dim - dim // 2),
+}
 
 
-def known_slope(setting: dict[str, object], target: str, dims: Sequence[int]) -> float | None:
+def known_slope(setting: Mapping[str, Any], target: str, dims: Sequence[int]) -> float | None:
     """The slope that theory gives for a setting: of the line through its layer counts at the same D.
 
     In the tail on a Gaussian they are `layers_per_efold` of the rate; end to end, Theorem 1's
     (D+1)/2 for scales, and 2 for whitening couplings.
+
+    Parameters
+    ----------
+    setting : mapping
+        Of a curve, see `gscale.analysis.SETTING`.
+    target : str
+        As `target_named` reads it.
+    dims : sequence of int
+        The D of the counts.
+
+    Returns
+    -------
+    float or None
+        Layers a dimension; None where theory says nothing.
+
+    References
+    ----------
+    Draxler et al., "On the convergence rate of Gaussianization with random rotations", ICML 2023, Theorem 1;
+    rates are derived in docs/theory.md.
     """
-    training, rate = str(setting["training"]), rate_of(setting)
-    if training.startswith("WhiteningCouplings(") and target == "1e6":
-        return 0.0
-    if training.startswith("EndToEndScales(") and target == "1e6":
-        return 0.5
+    if target == "1e6":
+        return {"construction": 0.0, "scales": 0.5}.get(setting["kind"])
+    rate = rate_of(setting)
     if target != "tail" or rate is None or len(dims) < 2:
         return None
     layers = np.array([layers_per_efold(rate(dim)) for dim in dims])
     return float(fit_line(np.array(dims, float), layers)[1])
 
 
-def rate_of(setting: dict[str, object]) -> Callable[[int], float] | None:
+def rate_of(setting: Mapping[str, Any]) -> Callable[[int], float] | None:
     """Theory's factor of the loss by one layer near the identity, as a function of D, where it is known."""
-    if setting["training"] not in ("Population()", "Expected()"):
+    if setting["kind"] not in ("population", "expected"):
         return None
-    layer = setting["rotation"], None if pd.isna(setting["coupling"]) else setting["coupling"]
-    known: dict[tuple[object, object], Callable[[int], float]] = {
-        ("Haar()", None): haar_rate,
-        ("Hadamard()", None): flat_rate,
-        ("Haar()", "LinearCoupling(n_active=None)"): lambda dim: coupling_rate(dim // 2, dim - dim // 2),
-    }
-    return known.get(layer)
+    (rotation, of_rotation), coupling = parts(setting["rotation"]), setting["coupling"]
+    name, of_coupling = (None, {}) if pd.isna(coupling) else parts(coupling)
+    return None if of_rotation or of_coupling else _RATES.get((rotation, name))
 
 
 def break_even(losses: np.ndarray, dim: int, n_samples: int) -> int:
@@ -99,19 +119,23 @@ def expected_losses(
 
 
 def expected_in(
-    setting: dict[str, object], dim: int, n_samples: int, population: np.ndarray
+    setting: Mapping[str, Any], dim: int, n_samples: int, population: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """`expected_losses` of a setting at some N; None where theory does not know it."""
-    quantiles = _QUANTILES.fullmatch(str(setting["marginal"]))
+    training, rotation, dataset, marginal = (
+        parts(setting[name]) for name in ("training", "rotation", "dataset", "marginal")
+    )
     if (
-        setting["training"] != "Layerwise(first=None)"
-        or setting["rotation"] != "Haar()"
+        training != ("Layerwise", {})
+        or rotation != ("Haar", {})
+        or dataset[0] != "Gaussian"
         or not pd.isna(setting["coupling"])
-        or not str(setting["dataset"]).startswith("Gaussian(")
-        or not (quantiles or setting["marginal"] == "Moments()")
     ):
         return None
-    return expected_losses(population, dim, n_samples, int(quantiles[1]) if quantiles else None)
+    name, chosen = marginal
+    if name == "Quantiles" and chosen.keys() <= {"n_bins"}:
+        return expected_losses(population, dim, n_samples, chosen.get("n_bins", DEFAULT_BINS))
+    return expected_losses(population, dim, n_samples) if marginal == ("Moments", {}) else None
 
 
 _spline_cost = cache(spline_cost)

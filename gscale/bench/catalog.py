@@ -1,24 +1,37 @@
-"""Finding sweeps: those that come with gscale, and the user's own files."""
+"""Finding sweeps: those that come with gscale, and the user's own files; they are imported when loaded."""
 
+import ast
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from gscale.bench.speed.cases import Case
-from gscale.bench.sweep import Profile, Sweep
+import pandas as pd
+
+from gscale.bench.profiles import Profile
 from gscale.errors import InputError
+from gscale.results.tables import has_tables, read_tables
+
+if TYPE_CHECKING:
+    from gscale.bench.speed.cases import Case
+    from gscale.bench.sweep import Sweep
 
 _PACKAGE = Path(__file__).parents[1]
 _SPEED = "speed"  # times cases, and sweeps no D for layers
 
 
 def shipped() -> dict[str, Path]:
-    """The sweeps that come with gscale, by name."""
+    """The files of the sweeps that come with gscale, by name."""
     return {name: path for name, path in _experiments().items() if name != _SPEED}
 
 
-def speed_cases(profile: Profile) -> tuple[Case, ...]:
+def abouts() -> dict[str, str]:
+    """The line on each sweep that comes with gscale, by name; read from the files, which are not run."""
+    return {name: _about(path) for name, path in shipped().items()}
+
+
+def speed_cases(profile: Profile) -> "tuple[Case, ...]":
     """What `gscale speed` times.
 
     Raises
@@ -30,6 +43,23 @@ def speed_cases(profile: Profile) -> tuple[Case, ...]:
         raise InputError("benchmarks/speed.py is not there: install gscale from a wheel or a checkout")
     cases: tuple[Case, ...] = _executed(path).PROFILES[profile]
     return cases
+
+
+def results_at_hand(folder: Path) -> pd.DataFrame:
+    """The results in a folder, and the sweeps that it lacks of the results that come with gscale.
+
+    Raises
+    ------
+    InputError
+        If there are neither.
+    """
+    shipped_results = reference()
+    at_hand = [read_tables(folder)] if shipped_results is None or has_tables(folder) else []
+    if shipped_results is None:
+        return at_hand[0]
+    known = {name for table in at_hand for name in table["sweep"]}
+    others = read_tables(shipped_results)
+    return pd.concat([*at_hand, others[~others["sweep"].isin(known)]], ignore_index=True)
 
 
 def _experiments() -> dict[str, Path]:
@@ -48,7 +78,7 @@ def reference() -> Path | None:
     return None
 
 
-def load(name_or_file: str) -> Sweep:
+def load(name_or_file: str) -> "Sweep":
     """The sweep of that name, or the one called SWEEP in a Python file.
 
     Raises
@@ -70,7 +100,19 @@ def load(name_or_file: str) -> Sweep:
     return _sweep_in(path)
 
 
-def _sweep_in(path: Path) -> Sweep:
+def _about(path: Path) -> str:
+    """The text that a file's call of Sweep has as ``about``; empty where it is no plain text."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Sweep":
+            texts = {word.arg: word.value for word in node.keywords}
+            about = texts.get("about")
+            return str(about.value) if isinstance(about, ast.Constant) else ""
+    return ""
+
+
+def _sweep_in(path: Path) -> "Sweep":
+    from gscale.bench.sweep import Sweep
+
     sweep = getattr(_executed(path), "SWEEP", None)
     if not isinstance(sweep, Sweep):
         raise InputError(

@@ -4,18 +4,19 @@ import math
 
 import numpy as np
 
-from gscale.bench.sweep import Grid, Layerwise, Sweep
+from gscale.bench.measure.one_by_one import Layerwise
+from gscale.bench.sweep import Grid, Sweep
+from gscale.bijections.base import Spec
 from gscale.bijections.conditioners import MLP
 from gscale.bijections.coupling import Coupling, LinearCoupling
-from gscale.data.base import Source
-from gscale.errors import InputError
-from gscale.flows.flow import LayerSpec
-from gscale.bijections.base import Spec
 from gscale.bijections.learned_rotations import ICA, PCA
 from gscale.bijections.marginals import Quantiles
-from gscale.bijections.optimizer import Adam
+from gscale.bijections.optimizer import Training
 from gscale.bijections.rotations import Haar
 from gscale.bijections.transformers import AffineTransformer, SplineTransformer
+from gscale.data.base import Source, has_rows
+from gscale.errors import InputError
+from gscale.flows.flow import LayerSpec
 
 _MARGINAL, _FIRST = Quantiles(n_bins=16), Layerwise(first=Quantiles(n_bins=32))
 _HELD_OUT = 0.2
@@ -33,12 +34,12 @@ def gaussianizations() -> tuple[LayerSpec, ...]:
 
 def couplings(n_steps: int) -> tuple[LayerSpec, ...]:
     """Layers with a coupling behind: the linear one in closed form, affine and spline ones trained."""
-    training = Adam(n_steps=n_steps)
+    training = Training(n_steps=n_steps)
     trained = [
         Coupling(t, MLP(width=64), training=training) for t in (AffineTransformer(), SplineTransformer())
     ]
-    found: tuple[Spec, ...] = (LinearCoupling(), *trained)
-    return tuple(LayerSpec(Haar(), _MARGINAL, coupling=coupling) for coupling in found)
+    specs: tuple[Spec, ...] = (LinearCoupling(), *trained)
+    return tuple(LayerSpec(Haar(), _MARGINAL, coupling=spec) for spec in specs)
 
 
 def grid(
@@ -78,13 +79,15 @@ def pilot(source: Source) -> Sweep:
         grid((source,), gaussianizations(), dims, rows, alone, _N_SEEDS),
         grid((source,), couplings(_N_STEPS), dims, rows, coupled, _N_SEEDS),
     )
-    return Sweep(name="pilot", about="Models side by side on rows of one's own", profiles={"quick": grids})
+    return Sweep(
+        name="pilot", about="Models side by side on your rows", profiles={"quick": grids}, figure="comparison"
+    )
 
 
 def _dims(source: Source, rows: tuple[int, int]) -> tuple[int, ...]:
     """A few of the D at which the source has such rows, from 2 on, in equal ratios."""
     largest = min(source.max_dim or _LARGEST_DIM, _LARGEST_DIM)
-    possible = [dim for dim in range(2, largest + 1) if _has(source, dim, rows)]
+    possible = [dim for dim in range(2, largest + 1) if has_rows(source, dim, *rows)]
     if len(possible) < 2:
         raise InputError(
             f"{source!r} can be cut to {len(possible)} dimension(s) from 2 to {_LARGEST_DIM}: a pilot needs "
@@ -92,11 +95,3 @@ def _dims(source: Source, rows: tuple[int, int]) -> tuple[int, ...]:
         )
     wished = np.geomspace(possible[0], possible[-1], _MOST_DIMS)
     return tuple(sorted({min(possible, key=lambda dim: abs(math.log(dim / wish))) for wish in wished}))
-
-
-def _has(source: Source, dim: int, rows: tuple[int, int]) -> bool:
-    try:
-        source.check(dim, *rows)
-    except InputError:
-        return False
-    return True

@@ -2,14 +2,15 @@
 
 import dataclasses
 
-from gscale.bench.sweep import Grid, Profile, Sweep
-from gscale.data.base import Source
+from gscale.bench.profiles import Profile
+from gscale.bench.sweep import Grid, Sweep
+from gscale.data.base import Source, has_rows
 from gscale.errors import InputError
 
 _ROWS: dict[Profile, int] = {"ci": 2_000, "quick": 8_000, "full": 50_000}
 
 
-def on_own(sweep: Sweep, profile: Profile, source: Source) -> Sweep:
+def on_user_data(sweep: Sweep, profile: Profile, source: Source) -> Sweep:
     """The sweep with one data set: at the D of its grids that the set has, at its largest if there is none.
 
     Grids that differ in their data sets alone become one. It takes all training rows, at most 2,000 in the
@@ -31,10 +32,10 @@ def on_own(sweep: Sweep, profile: Profile, source: Source) -> Sweep:
     rows = None if _varies_rows(grids) else _ROWS[profile]
     dims: dict[Grid, tuple[int, ...]] = {}
     for grid in grids:
-        own = _on_own(grid, source, rows)
-        dims[own] = dims.get(own, ()) + grid.dims
-    ours = tuple(dataclasses.replace(grid, dims=_had(source, of)) for grid, of in dims.items())
-    return dataclasses.replace(sweep, profiles={profile: ours})
+        changed = _with_source(grid, source, rows)
+        dims[changed] = dims.get(changed, ()) + grid.dims
+    chosen = tuple(dataclasses.replace(grid, dims=_possible(source, of)) for grid, of in dims.items())
+    return dataclasses.replace(sweep, profiles={profile: chosen})
 
 
 def _varies_rows(grids: list[Grid]) -> bool:
@@ -43,24 +44,16 @@ def _varies_rows(grids: list[Grid]) -> bool:
     return len(settings) > len({dataset for dataset, _ in settings})
 
 
-def _on_own(grid: Grid, source: Source, rows: int | None) -> Grid:
+def _with_source(grid: Grid, source: Source, rows: int | None) -> Grid:
     """The grid without its D, so that those alike but for D are equal."""
     n_samples = dict.fromkeys(_at_most(rows or n or 0, source, 0) for n in grid.n_samples)
     n_test = _at_most(rows // 4 if rows else grid.n_test or 0, source, 1)
     return dataclasses.replace(grid, datasets=(source,), dims=(), n_samples=tuple(n_samples), n_test=n_test)
 
 
-def _had(source: Source, dims: tuple[int, ...]) -> tuple[int, ...]:
-    had = tuple(sorted({dim for dim in dims if _has(source, dim)}))
-    return had or (source.max_dim or min(dims),)
-
-
-def _has(source: Source, dim: int) -> bool:
-    try:
-        source.check(dim, 2, 2)
-    except InputError:
-        return False
-    return True
+def _possible(source: Source, dims: tuple[int, ...]) -> tuple[int, ...]:
+    possible = tuple(sorted({dim for dim in dims if has_rows(source, dim, 2, 2)}))
+    return possible or (source.max_dim or min(dims),)
 
 
 def _at_most(n: int, source: Source, part: int) -> int:

@@ -27,7 +27,7 @@ class Conditioner(Protocol):
         ...
 
 
-class Perceptron(eqx.Module):
+class MLPMap(eqx.Module):
     """Fully connected layers with SiLU between them, behind arcsinh of the inputs.
 
     Parameters
@@ -37,7 +37,7 @@ class Perceptron(eqx.Module):
 
     Examples
     --------
-    >>> network = Perceptron((jnp.ones((1, 1)), jnp.ones((1, 1))), (jnp.zeros(1), jnp.ones(1)))
+    >>> network = MLPMap((jnp.ones((1, 1)), jnp.ones((1, 1))), (jnp.zeros(1), jnp.ones(1)))
     >>> round(float(network(jnp.array([1.0]))[0]), 4)
     1.6232
     """
@@ -55,7 +55,7 @@ class Perceptron(eqx.Module):
         return _product(last, x) + bias
 
 
-class Regression(eqx.Module):
+class LinearMap(eqx.Module):
     """A linear function: matrix · x + intercept.
 
     Parameters
@@ -65,7 +65,7 @@ class Regression(eqx.Module):
 
     Examples
     --------
-    >>> Regression(jnp.array([[2.0]]), jnp.array([1.0]))(jnp.array([3.0])).tolist()
+    >>> LinearMap(jnp.array([[2.0]]), jnp.array([1.0]))(jnp.array([3.0])).tolist()
     [7.0]
     """
 
@@ -106,7 +106,7 @@ class MLP:
         _check_at_least_one("width", self.width, "a hidden layer needs at least 1 unit")
         _check_at_least_one("depth", self.depth, "an MLP has at least 1 hidden layer; Linear() has none")
 
-    def start(self, key: Array, x: Array, targets: Array) -> Perceptron:
+    def start(self, key: Array, x: Array, targets: Array) -> MLPMap:
         """Draw hidden layers, with a last one of zeros; of x (N, D) and targets (N, M) D and M are used."""
         sizes = [x.shape[1], *[self.width] * self.depth, targets.shape[1]]
         keys = jax.random.split(key, self.depth)
@@ -114,7 +114,7 @@ class MLP:
         draw = jax.nn.initializers.he_uniform(in_axis=1, out_axis=0)
         hidden = [draw(k, (m, n), x.dtype) for k, n, m in zip(keys, sizes, sizes[1:-1], strict=False)]
         last = jnp.zeros((sizes[-1], self.width), x.dtype)
-        return Perceptron((*hidden, last), tuple(jnp.zeros(size, x.dtype) for size in sizes[1:]))
+        return MLPMap((*hidden, last), tuple(jnp.zeros(size, x.dtype) for size in sizes[1:]))
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,11 @@ class Linear:
     16.0
     """
 
-    def start(self, key: Array, x: Array, targets: Array) -> Regression:
+    def start(self, key: Array, x: Array, targets: Array) -> LinearMap:
         """Regress targets (N, M) on x (N, D); the key is not used."""
         centre, mean = x.mean(0), targets.mean(0)
         matrix = jnp.linalg.lstsq(x - centre[None], targets - mean[None])[0].T
-        return Regression(matrix, mean - _product(matrix, centre))
+        return LinearMap(matrix, mean - _product(matrix, centre))
 
 
 def _product(matrix: Array, x: Array) -> Array:

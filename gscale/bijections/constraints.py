@@ -27,12 +27,12 @@ class Unconstrained(eqx.Module):
         """The map with the parameters as they are."""
 
 
-class Fixed(Unconstrained):
+class NonTrainable(Unconstrained):
     """A map, or a part of one, that is not trained.
 
     Examples
     --------
-    >>> unconstrain(constrain({"rotation": Fixed(jnp.eye(2)), "shift": jnp.zeros(2)}))["rotation"].shape
+    >>> unconstrain(constrain({"rotation": NonTrainable(jnp.eye(2)), "shift": jnp.zeros(2)}))["rotation"].shape
     (2, 2)
     """
 
@@ -48,8 +48,8 @@ def unconstrain(tree: Any) -> Any:
 
     Examples
     --------
-    >>> from gscale import Affine
-    >>> free = unconstrain({"marginal": Affine(jnp.zeros(2), jnp.ones(2))})
+    >>> from gscale import AffineMap
+    >>> free = unconstrain({"marginal": AffineMap(jnp.zeros(2), jnp.ones(2))})
     >>> constrain(free)["marginal"].scale.tolist()
     [1.0, 1.0]
     """
@@ -64,15 +64,15 @@ def constrain(tree: Any) -> Any:
 def split(tree: Tree, parts: Parts) -> tuple[Tree, Tree]:
     """The arrays to train, and all else, of an unconstrained tree; ``eqx.combine`` puts them together.
 
-    ``parts`` takes from a tree what is to be trained; of that, what is `Fixed` stays.
+    ``parts`` takes from a tree what is to be trained; of that, what is `NonTrainable` stays.
     """
-    movable = jax.tree.map(_movable, tree, is_leaf=lambda node: isinstance(node, Fixed))
+    movable = jax.tree.map(_movable, tree, is_leaf=lambda node: isinstance(node, NonTrainable))
     none = jax.tree.map(lambda _: False, movable)
     return eqx.partition(tree, eqx.tree_at(parts, none, parts(movable)))
 
 
 @dataclass(frozen=True)
-class Everything:
+class AllParameters:
     """Train all that can be trained: marginals, couplings, and rotations that are made for it."""
 
     def __call__(self, tree: Any) -> Any:
@@ -80,7 +80,7 @@ class Everything:
 
 
 @dataclass(frozen=True)
-class Marginals:
+class MarginalParameters:
     """Train the maps of single coordinates alone: what is called ``marginal`` or ``first``."""
 
     def __call__(self, tree: Any) -> Any:
@@ -101,7 +101,7 @@ def _free(node: Any) -> bool:
 
 
 def _movable(node: Any) -> Any:
-    if isinstance(node, Fixed):
+    if isinstance(node, NonTrainable):
         return jax.tree.map(lambda _: False, node)
     return eqx.is_inexact_array(node)
 

@@ -9,16 +9,16 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from gscale.bijections.conditioners import MLP, Conditioner, Network
-from gscale.bijections.elementwise import Affine
-from gscale.errors import InputError
+from gscale.bijections.elementwise import AffineMap
 from gscale.bijections.marginals import Moments
-from gscale.bijections.optimizer import Adam
+from gscale.bijections.optimizer import Training
 from gscale.bijections.transformers import AffineTransformer, Transformer
+from gscale.errors import InputError
 
 Transform = Callable[[Array, Array], tuple[Array, Array]]
 
 
-class AffineCoupling(eqx.Module):
+class AffineCouplingMap(eqx.Module):
     """An affine coupling with a linear conditioner: y_a = scale · x_a + T x_p + shift, y_p = x_p.
 
     The active coordinates a are those from ``start`` to ``stop``, the passive ones p all others.
@@ -33,7 +33,7 @@ class AffineCoupling(eqx.Module):
 
     Examples
     --------
-    >>> coupling = AffineCoupling(jnp.array([[2.0]]), jnp.zeros(1), jnp.zeros(1), start=1, stop=2)
+    >>> coupling = AffineCouplingMap(jnp.array([[2.0]]), jnp.zeros(1), jnp.zeros(1), start=1, stop=2)
     >>> y, log_det = coupling.forward(jnp.array([1.0, 5.0]))
     >>> y.tolist(), coupling.inverse(y)[0].tolist()
     ([1.0, 7.0], [1.0, 5.0])
@@ -66,7 +66,7 @@ class AffineCoupling(eqx.Module):
         return _join(active, x, self.start)
 
 
-class ConditionedCoupling(eqx.Module):
+class CouplingMap(eqx.Module):
     """A coupling whose network takes from the passive coordinates how to transform the active ones.
 
     In the units (u − shift) / scale of each coordinate, y_a = T(x_a; θ(x_p)) and y_p = x_p. The units are no
@@ -85,17 +85,17 @@ class ConditionedCoupling(eqx.Module):
 
     Examples
     --------
-    >>> from gscale.bijections.conditioners import Regression
-    >>> network = Regression(jnp.array([[0.0], [2.0]]), jnp.zeros(2))
-    >>> units = Affine(jnp.zeros(2), jnp.ones(2))
-    >>> coupling = ConditionedCoupling(network, units, AffineTransformer(), start=1, stop=2)
+    >>> from gscale.bijections.conditioners import LinearMap
+    >>> network = LinearMap(jnp.array([[0.0], [2.0]]), jnp.zeros(2))
+    >>> units = AffineMap(jnp.zeros(2), jnp.ones(2))
+    >>> coupling = CouplingMap(network, units, AffineTransformer(), start=1, stop=2)
     >>> y, log_det = coupling.forward(jnp.array([1.0, 5.0]))
     >>> y.tolist(), coupling.inverse(y)[0].tolist()
     ([1.0, 7.0], [1.0, 5.0])
     """
 
     network: Network
-    units: Affine
+    units: AffineMap
     transformer: Transformer = eqx.field(static=True)
     start: int = eqx.field(static=True)
     stop: int = eqx.field(static=True)
@@ -151,14 +151,14 @@ class LinearCoupling:
         """Refuse dimensions that leave no coordinate active or none passive."""
         _count_active(dim, self.n_active)
 
-    def fit(self, key: Array | None, x: Array) -> AffineCoupling:
+    def fit(self, key: Array | None, x: Array) -> AffineCouplingMap:
         """Regress on the rows of x (N, D) by least squares; the key is not used."""
         n_active = _count_active(x.shape[1], self.n_active)
         mean = x.mean(0)
         active, passive = jnp.split(x - mean[None], [n_active], axis=1)
         weights = jnp.linalg.lstsq(passive, active)[0].T
         shift = jnp.matmul(weights, mean[n_active:], precision=lax.Precision.HIGHEST)
-        return AffineCoupling(-weights, jnp.zeros(n_active, x.dtype), shift, 0, n_active)
+        return AffineCouplingMap(-weights, jnp.zeros(n_active, x.dtype), shift, 0, n_active)
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class Coupling:
     transformer: Transformer = field(default_factory=AffineTransformer)
     conditioner: Conditioner = field(default_factory=MLP)
     n_active: int | None = None
-    training: Adam = field(default_factory=Adam)
+    training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         _check_active(self.n_active)
@@ -220,7 +220,7 @@ class Coupling:
         _count_active(dim, self.n_active)
 
     @eqx.filter_jit
-    def fit(self, key: Array, x: Array) -> ConditionedCoupling:
+    def fit(self, key: Array, x: Array) -> CouplingMap:
         """Train on the rows of x (N, D)."""
         n_active = _count_active(x.shape[1], self.n_active)
         start_key, training_key = jax.random.split(key)
@@ -239,7 +239,7 @@ class Coupling:
             return jax.vmap(loss_of_one, (None, 0))(network, rows).mean()
 
         network = self.training.minimise(training_key, loss, start, rows)
-        return ConditionedCoupling(network, units, self.transformer, 0, n_active)
+        return CouplingMap(network, units, self.transformer, 0, n_active)
 
 
 def _check_active(n_active: int | None) -> None:

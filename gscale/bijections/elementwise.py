@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.experimental.xla_metadata import set_xla_metadata
 
-from gscale.bijections.constraints import Fixed, Unconstrained, bounded
+from gscale.bijections.constraints import NonTrainable, Unconstrained, bounded
 
 # How far training may take a bin or a derivative from where it began.
 _LARGEST_LOG_FACTOR = math.log(10)
@@ -18,7 +18,7 @@ _LARGEST_LOG_FACTOR = math.log(10)
 Tables = tuple[Array, ...]
 
 
-class Affine(eqx.Module):
+class AffineMap(eqx.Module):
     """Shift and scale each coordinate: y = (x − shift) / scale, log|det| = −Σ log scale.
 
     Parameters
@@ -28,7 +28,7 @@ class Affine(eqx.Module):
 
     Examples
     --------
-    >>> y, log_det = Affine(jnp.array([1.0]), jnp.array([2.0])).forward(jnp.array([5.0]))
+    >>> y, log_det = AffineMap(jnp.array([1.0]), jnp.array([2.0])).forward(jnp.array([5.0]))
     >>> y.tolist(), round(float(log_det), 4)
     ([2.0], -0.6931)
     """
@@ -42,12 +42,12 @@ class Affine(eqx.Module):
     def inverse(self, y: Array) -> tuple[Array, Array]:
         return y * self.scale + self.shift, jnp.log(self.scale).sum()
 
-    def unconstrained(self) -> "FreeAffine":
-        return FreeAffine(Fixed(self), jnp.zeros_like(self.shift), jnp.zeros_like(self.scale))
+    def unconstrained(self) -> "TrainableAffine":
+        return TrainableAffine(NonTrainable(self), jnp.zeros_like(self.shift), jnp.zeros_like(self.scale))
 
 
-class FreeAffine(Unconstrained):
-    """An `Affine` to train: shifts, in units of the first scale, and logarithms of factors of it.
+class TrainableAffine(Unconstrained):
+    """An `AffineMap` to train: shifts, in units of the first scale, and logarithms of factors of it.
 
     Parameters
     ----------
@@ -58,21 +58,21 @@ class FreeAffine(Unconstrained):
 
     Examples
     --------
-    >>> free = Affine(jnp.ones(1), jnp.full(1, 2.0)).unconstrained()
-    >>> FreeAffine(free.start, jnp.ones(1), jnp.log(jnp.full(1, 3.0))).constrained().scale.tolist()
+    >>> free = AffineMap(jnp.ones(1), jnp.full(1, 2.0)).unconstrained()
+    >>> TrainableAffine(free.start, jnp.ones(1), jnp.log(jnp.full(1, 3.0))).constrained().scale.tolist()
     [6.0]
     """
 
-    start: Fixed
+    start: NonTrainable
     shift: Array
     log_factor: Array
 
-    def constrained(self) -> Affine:
+    def constrained(self) -> AffineMap:
         start = self.start.constrained()
-        return Affine(start.shift + start.scale * self.shift, start.scale * jnp.exp(self.log_factor))
+        return AffineMap(start.shift + start.scale * self.shift, start.scale * jnp.exp(self.log_factor))
 
 
-class Spline(eqx.Module):
+class SplineMap(eqx.Module):
     """Monotone rational-quadratic spline in each coordinate, continued by straight lines.
 
     Between knots (x₀, y₀) and (x₁, y₁) with derivatives d₀ and d₁, with ξ = (x − x₀)/(x₁ − x₀) and the
@@ -96,7 +96,7 @@ class Spline(eqx.Module):
     Examples
     --------
     >>> knots = jnp.array([[-1.0], [1.0]])
-    >>> spline = Spline(knots, 3 * knots, jnp.full((2, 1), 3.0))
+    >>> spline = SplineMap(knots, 3 * knots, jnp.full((2, 1), 3.0))
     >>> spline.forward(jnp.array([2.0]))[0].tolist(), spline.inverse(jnp.array([6.0]))[0].tolist()
     ([6.0], [2.0])
     """
@@ -119,9 +119,9 @@ class Spline(eqx.Module):
         run, log_slope = _run(inside - y0, x1 - x0, y1 - y0, d0, d1)
         return x0 + run + (y - inside) / self._outer_derivative(y, self.y), -log_slope.sum()
 
-    def unconstrained(self) -> "FreeSpline":
+    def unconstrained(self) -> "TrainableSpline":
         bins, ends = jnp.zeros_like(self.x[..., 1:, :]), jnp.zeros_like(self.x[..., :1, :])
-        return FreeSpline(Fixed(self), ends, bins, ends, bins, jnp.zeros_like(self.derivatives))
+        return TrainableSpline(NonTrainable(self), ends, bins, ends, bins, jnp.zeros_like(self.derivatives))
 
     def _bin_of(self, value: Array, knots: Array, others: Tables) -> Tables:
         """Left knot, derivatives and other tables (K, D) of the bin that holds each value, (D,) each."""
@@ -209,8 +209,8 @@ def _solve(secant: Array, d0: Array, d1: Array, eta: Array) -> tuple[Array, Arra
     return jnp.where(left, from_left, 1 - from_right), jnp.where(left, 1 - from_left, from_right)
 
 
-class FreeSpline(Unconstrained):
-    """A `Spline` to train: shifts of all knots, and logarithms of factors of the bins and derivatives.
+class TrainableSpline(Unconstrained):
+    """A `SplineMap` to train: shifts of all knots, and logarithms of factors of the bins and derivatives.
 
     A factor lies within 1/10 and 10, so that no bin can vanish; shifts are in units of the mean bin.
 
@@ -227,21 +227,21 @@ class FreeSpline(Unconstrained):
     Examples
     --------
     >>> knots = jnp.array([[-1.0], [0.0], [1.0]])
-    >>> free = Spline(knots, knots, jnp.ones((3, 1))).unconstrained()
+    >>> free = SplineMap(knots, knots, jnp.ones((3, 1))).unconstrained()
     >>> bool((free.constrained().x == knots).all())
     True
     """
 
-    start: Fixed
+    start: NonTrainable
     left: Array
     log_widths: Array
     bottom: Array
     log_heights: Array
     log_derivatives: Array
 
-    def constrained(self) -> Spline:
+    def constrained(self) -> SplineMap:
         start = self.start.constrained()
-        return Spline(
+        return SplineMap(
             _moved(start.x, self.left, self.log_widths),
             _moved(start.y, self.bottom, self.log_heights),
             start.derivatives * jnp.exp(bounded(self.log_derivatives, _LARGEST_LOG_FACTOR)),

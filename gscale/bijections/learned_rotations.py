@@ -6,7 +6,7 @@ a fraction of the rows back and falls back on a random rotation where the learne
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from gscale.errors import InputError
-from gscale.bijections.stiefel import completed, furthest_frame, independent_axes, polish, principal_axes
-from gscale.bijections.marginals import Quantiles
-from gscale.bijections.optimizer import Adam
-from gscale.bijections.rotations import Rotation
 from gscale.bijections.base import product
+from gscale.bijections.marginals import Quantiles
+from gscale.bijections.optimizer import Training
+from gscale.bijections.rotations import RotationMap
+from gscale.bijections.stiefel import completed, furthest_frame, independent_axes, polish, principal_axes
+from gscale.errors import InputError
 
 _CHECK_BINS = 16  # of the splines that learned and random rotations are compared by
 
@@ -55,10 +55,10 @@ class PCA:
         """Refuse too few rows."""
         _check_rows(self, n_samples, 2)
 
-    def fit(self, key: Array, x: Array) -> Rotation:
+    def fit(self, key: Array, x: Array) -> RotationMap:
         """Fit to the rows of x (N, D); the key is for the rows held back."""
         self.check(x.shape[1], x.shape[0])
-        return Rotation(_trusted(key, x, self.validate, lambda _, x: principal_axes(x)[1]))
+        return RotationMap(_trusted(key, x, self.validate, lambda _, x: principal_axes(x)[1]))
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,10 @@ class ICA:
         """Refuse too few rows."""
         _check_rows(self, n_samples, dim + 1)
 
-    def fit(self, key: Array, x: Array) -> Rotation:
+    def fit(self, key: Array, x: Array) -> RotationMap:
         """Fit to the rows of x (N, D); the key is for the start and the rows held back."""
         self.check(x.shape[1], x.shape[0])
-        return Rotation(_trusted(key, x, self.validate, self._learn))
+        return RotationMap(_trusted(key, x, self.validate, self._learn))
 
     def _learn(self, key: Array, x: Array) -> Array:
         return independent_axes(key, x, self.n_steps)
@@ -166,10 +166,10 @@ class SlicedWasserstein:
             raise InputError(f"n_directions is {self.n_directions}: D = {dim} has at most {dim}")
         _check_rows(self, n_samples, dim + 1)
 
-    def fit(self, key: Array, x: Array) -> Rotation:
+    def fit(self, key: Array, x: Array) -> RotationMap:
         """Fit to the rows of x (N, D); the key is for the starts and the rows held back."""
         self.check(x.shape[1], x.shape[0])
-        return Rotation(_trusted(key, x, self.validate, self._learn))
+        return RotationMap(_trusted(key, x, self.validate, self._learn))
 
     def _learn(self, key: Array, x: Array) -> Array:
         dim = x.shape[1]
@@ -177,7 +177,7 @@ class SlicedWasserstein:
         return completed(jax.random.fold_in(key, 1), frame)
 
 
-class Orthogonal(eqx.Module):
+class OrthogonalMap(eqx.Module):
     """An orthogonal matrix to train: Q = exp(A) B with the skew A = free − freeᵀ.
 
     Orthogonal whatever ``free`` is, so that plain gradient steps on it stay on the manifold; ``base`` is
@@ -192,7 +192,7 @@ class Orthogonal(eqx.Module):
 
     Examples
     --------
-    >>> quarter_turn = Orthogonal(jnp.array([[0.0, -1.5708], [0.0, 0.0]]), jnp.eye(2))
+    >>> quarter_turn = OrthogonalMap(jnp.array([[0.0, -1.5708], [0.0, 0.0]]), jnp.eye(2))
     >>> [round(float(y), 3) for y in quarter_turn.forward(jnp.array([1.0, 0.0]))[0]]
     [-0.0, 1.0]
     """
@@ -205,15 +205,31 @@ class Orthogonal(eqx.Module):
         return product(_exponential(self.free - self.free.T), lax.stop_gradient(self.base))
 
     def forward(self, x: Array) -> tuple[Array, Array]:
-        return Rotation(self.matrix).forward(x)
+        return RotationMap(self.matrix).forward(x)
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
-        return Rotation(self.matrix).inverse(y)
+        return RotationMap(self.matrix).inverse(y)
 
 
 @dataclass(frozen=True)
-class Learned:
-    """A rotation trained on the loss of its own layer, by Adam on `Orthogonal`'s free matrix.
+class TrainableRotation:
+    """A Haar rotation that is there to be trained, with its layer or with the whole flow.
+
+    Examples
+    --------
+    >>> rotation = TrainableRotation().fit(jax.random.key(0), jnp.zeros((10, 3)))
+    >>> bool(jnp.allclose(rotation.matrix @ rotation.matrix.T, jnp.eye(3), atol=1e-6))
+    True
+    """
+
+    def fit(self, key: Array, x: Array) -> OrthogonalMap:
+        """Draw a rotation; of the data x (N, D) only D and the dtype are used."""
+        return _haar_start(jax.random.split(key)[0], x)
+
+
+@dataclass(frozen=True)
+class LearnedRotation:
+    """A rotation trained on the loss of its own layer, by Adam on `OrthogonalMap`'s free matrix.
 
     Each step fits splines to a batch's images and moves Q against the gradient of their negative
     log-likelihood, the splines held fixed: maximum-likelihood ICA with free marginals. The map goes on
@@ -222,7 +238,7 @@ class Learned:
     Parameters
     ----------
     n_steps : int
-        Steps; with 0 it is a Haar rotation, there to be trained with the whole flow.
+        Steps, at least 1; `TrainableRotation` has none.
     learning_rate : float
         Of Adam, decaying to 0 by a cosine.
     batch_size : int
@@ -241,7 +257,7 @@ class Learned:
     --------
     >>> turned = jnp.array([[0.6, -0.8], [0.8, 0.6]])
     >>> x = jax.random.laplace(jax.random.key(0), (5000, 2)) @ turned.T
-    >>> found = jnp.abs(Learned().fit(jax.random.key(1), x).matrix @ turned)
+    >>> found = jnp.abs(LearnedRotation().fit(jax.random.key(1), x).matrix @ turned)
     >>> bool(found.max(1).min() > 0.99)
     True
     """
@@ -252,13 +268,9 @@ class Learned:
     n_bins: int = 8
     validate: float = 0.0
 
-    def __repr__(self) -> str:
-        chosen = (f for f in fields(self) if getattr(self, f.name) != f.default)
-        return f"Learned({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in chosen)})"
-
     def __post_init__(self) -> None:
-        if self.n_steps < 0:
-            raise InputError(f"n_steps is {self.n_steps}: at least 0 is needed")
+        if self.n_steps < 1:
+            raise InputError(f"n_steps is {self.n_steps}: at least 1; TrainableRotation() has none")
         _check_positive(batch_size=self.batch_size, n_bins=self.n_bins)
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate is {self.learning_rate}: it is above 0 and finite")
@@ -266,32 +278,31 @@ class Learned:
 
     def check(self, dim: int, n_samples: int) -> None:
         """Refuse too few rows."""
-        if self.n_steps:
-            _check_rows(self, n_samples, dim + 1)
+        _check_rows(self, n_samples, dim + 1)
 
-    def fit(self, key: Array, x: Array) -> Orthogonal:
+    def fit(self, key: Array, x: Array) -> OrthogonalMap:
         """Fit to the rows of x (N, D); the key is for the start, the batches and the rows held back."""
         self.check(x.shape[1], x.shape[0])
         matrix = _trusted(key, x, self.validate, self._learn)
-        return Orthogonal(jnp.zeros_like(matrix), matrix)
+        return OrthogonalMap(jnp.zeros_like(matrix), matrix)
 
     def _learn(self, key: Array, x: Array) -> Array:
         start_key, batch_key = jax.random.split(key)
-        start = Orthogonal(
-            jnp.zeros((x.shape[1],) * 2, x.dtype),
-            jax.random.orthogonal(start_key, x.shape[1], dtype=x.dtype),
-        )
-        if not self.n_steps:
-            return start.base
+        start = _haar_start(start_key, x)
         batch_size = min(self.batch_size, len(x))
-        adam = Adam(self.n_steps, self.learning_rate, batch_size, held_out=0.0)
+        adam = Training(self.n_steps, self.learning_rate, batch_size, held_out=0.0)
         marginal = Quantiles(self.n_bins)
 
         def loss(free: Array, batch: Array) -> Array:
-            return _layer_loss(Orthogonal(free, start.base).matrix, marginal, batch)
+            return _layer_loss(OrthogonalMap(free, start.base).matrix, marginal, batch)
 
         free = adam.minimise(batch_key, loss, start.free, x)
-        return polish(Orthogonal(free, start.base).matrix)
+        return polish(OrthogonalMap(free, start.base).matrix)
+
+
+def _haar_start(key: Array, x: Array) -> OrthogonalMap:
+    dim = x.shape[-1]
+    return OrthogonalMap(jnp.zeros((dim, dim), x.dtype), jax.random.orthogonal(key, dim, dtype=x.dtype))
 
 
 def _exponential(skew: Array) -> Array:

@@ -9,9 +9,9 @@ import numpy as np
 from jax import Array, lax
 from jax.scipy.special import erfc, ndtri
 
+from gscale.bijections.elementwise import AffineMap, SplineMap
 from gscale.bijections.histogram_quantiles import InMemory, Rows, quantiles
-from gscale.bijections.elementwise import Affine, Spline
-from gscale.bijections.normal_knots import normal_levels
+from gscale.bijections.normal_knots import DEFAULT_BINS, normal_levels
 from gscale.errors import InputError
 
 # The slope of a linear tail, and at a smoothed knot, is at least this fraction of that between the outer
@@ -38,15 +38,15 @@ class Moments:
     ([2.0], [1.0])
     """
 
-    def fit(self, key: Array, x: Array) -> Affine:
+    def fit(self, key: Array, x: Array) -> AffineMap:
         """Fit to the rows of x (N, D); the key is not used."""
-        return Affine(x.mean(0), jnp.maximum(x.std(0), least_width(x)))
+        return AffineMap(x.mean(0), jnp.maximum(x.std(0), least_width(x)))
 
-    def fit_counted(self, rows: Rows) -> Affine:
+    def fit_counted(self, rows: Rows) -> AffineMap:
         """Fit to rows that need not be in memory."""
         (lowest, highest), (mean, deviation) = rows.ends(), rows.moments()
         least = _least_width(jnp.maximum(jnp.abs(lowest), jnp.abs(highest)))
-        return Affine(mean, jnp.maximum(deviation, least))
+        return AffineMap(mean, jnp.maximum(deviation, least))
 
     def n_parameters(self, n_samples: int) -> int:
         """One a coordinate, its scale: the mean costs once, in the first layer (docs/theory.md)."""
@@ -101,7 +101,7 @@ class Quantiles:
     (True, True)
     """
 
-    n_bins: int | None = 32
+    n_bins: int | None = DEFAULT_BINS
     bandwidth: float = 0.0
     shrinkage: float = 0.0
 
@@ -113,13 +113,7 @@ class Quantiles:
         if not 0 <= self.shrinkage < 1:
             raise InputError(f"shrinkage is {self.shrinkage}: it is at least 0 and below 1")
 
-    def __repr__(self) -> str:
-        # The id of a cell is made from this text: an option left alone does not change it.
-        options = {"bandwidth": self.bandwidth, "shrinkage": self.shrinkage}
-        chosen = "".join(f", {name}={value!r}" for name, value in options.items() if value)
-        return f"Quantiles(n_bins={self.n_bins}{chosen})"
-
-    def fit(self, key: Array, x: Array) -> Spline:
+    def fit(self, key: Array, x: Array) -> SplineMap:
         """Fit to the rows of x (N, D); the key is not used."""
         n = x.shape[0]
         if n > _MOST_SORTED and self.bandwidth == 0:
@@ -135,7 +129,7 @@ class Quantiles:
         tails = InMemory(jnp.concatenate([ordered[:n_tail], ordered[-n_tail:]]))
         return self._spline(knots, y, inner, tails, n_tail)
 
-    def fit_counted(self, rows: Rows) -> Spline:
+    def fit_counted(self, rows: Rows) -> SplineMap:
         """Fit to rows that are counted, not sorted; they need not be in memory.
 
         Raises
@@ -157,7 +151,7 @@ class Quantiles:
         heights = normal_levels(n, self.n_bins or _fitting_bins(n))
         return heights, np.array([NormalDist().cdf(height) for height in heights])
 
-    def _spline(self, knots: Array, y: Array, inner: Array | None, rows: Rows, n_tail: int) -> Spline:
+    def _spline(self, knots: Array, y: Array, inner: Array | None, rows: Rows, n_tail: int) -> SplineMap:
         """The spline through knots, its tails from the rows, of which so many lie in either."""
         if inner is None:
             widths = jnp.diff(knots, axis=0)
@@ -166,7 +160,7 @@ class Quantiles:
         steepest = (y[-1:] - y[:1]) / (knots[-1:] - knots[:1])
         lower = _tail_slope(below, n_tail, -y[0], steepest)
         upper = _tail_slope(above, n_tail, y[-1], steepest)
-        return _shrunk(Spline(knots, y, jnp.concatenate([lower, inner, upper])), self.shrinkage)
+        return _shrunk(SplineMap(knots, y, jnp.concatenate([lower, inner, upper])), self.shrinkage)
 
     def n_parameters(self, n_samples: int) -> int:
         """Fitted numbers a coordinate: K + 1 knots less the mean, which costs once (docs/theory.md).
@@ -271,11 +265,11 @@ def normal_score(cdf: Array, survival: Array) -> Array:
     return jnp.where(lower, score, -score)
 
 
-def _shrunk(spline: Spline, share: float) -> Spline:
+def _shrunk(spline: SplineMap, share: float) -> SplineMap:
     if share == 0:
         return spline
     y = (1 - share) * spline.y + share * spline.x
-    return Spline(spline.x, y, (1 - share) * spline.derivatives + share)
+    return SplineMap(spline.x, y, (1 - share) * spline.derivatives + share)
 
 
 def _tail_slope(beyond: tuple[Array, Array], n: int, height: Array, steepest: Array) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 from jax import Array, lax
 from jax.scipy.special import erfc
 
-from gscale.errors import InputError
 from gscale.bijections.marginals import at_ranks, least_width, normal_score, sort_columns
+from gscale.errors import InputError
 
 # A component has three parameters, which pay only with this many rows to fit them to: on normal rows, 300 of
 # them, eight components lose 0.02 nats more than three.
@@ -111,7 +111,7 @@ class Logistic:
         return jnp.where(z == 0, 0.5, jnp.tanh(0.5 * safe) / safe)
 
 
-class MixtureMap(eqx.Module):
+class MixtureCDFMap(eqx.Module):
     """Send each coordinate through y = Φ⁻¹(F(x)), F the distribution function of a mixture.
 
     With components g_c of weight w_c, location μ_c and scale s_c,
@@ -135,7 +135,7 @@ class MixtureMap(eqx.Module):
     --------
     >>> two = jnp.array([[-1.0], [1.0]])
     >>> bound = jnp.array([3.0])
-    >>> bimodal = MixtureMap(jnp.zeros((2, 1)), two, jnp.zeros((2, 1)) - 1, -bound, bound, Normal())
+    >>> bimodal = MixtureCDFMap(jnp.zeros((2, 1)), two, jnp.zeros((2, 1)) - 1, -bound, bound, Normal())
     >>> y, _ = bimodal.forward(jnp.array([1.0]))
     >>> x, _ = bimodal.inverse(y)
     >>> round(y.item(), 2), round(x.item(), 2)
@@ -305,13 +305,13 @@ class MixtureCDF:
         """Fitted numbers a coordinate: location, scale and weight of each component, less one."""
         return 3 * _fitting_components(n_samples, self.n_components) - 1
 
-    def fit(self, key: Array, x: Array) -> MixtureMap:
+    def fit(self, key: Array, x: Array) -> MixtureCDFMap:
         """Fit to the rows of x (N, D); the key is not used."""
         return _fit(self, x)
 
 
 @eqx.filter_jit
-def _fit(spec: MixtureCDF, x: Array) -> MixtureMap:
+def _fit(spec: MixtureCDF, x: Array) -> MixtureCDFMap:
     ordered = sort_columns(x)
     least = _least_scale(ordered)
     ranks, masses = _nodes(x.shape[0])
@@ -323,7 +323,7 @@ def _fit(spec: MixtureCDF, x: Array) -> MixtureMap:
     begin = _beginning(ordered, spec.n_components, least)
     log_weights, locations, log_scales = lax.fori_loop(0, spec.n_steps, step, begin)
     ends = ordered[0], ordered[-1]
-    return _bounded(MixtureMap(log_weights, locations, log_scales, *ends, spec.component), least)
+    return _bounded(MixtureCDFMap(log_weights, locations, log_scales, *ends, spec.component), least)
 
 
 def _em_step(component: Component, nodes: Array, masses: np.ndarray, least: Array, old: _Mixture) -> _Mixture:
@@ -380,7 +380,7 @@ def _least_scale(ordered: Array) -> Array:
     return jnp.maximum(jnp.maximum(of_middle, of_range), least_width(ordered))
 
 
-def _bounded(fitted: MixtureMap, least: Array) -> MixtureMap:
+def _bounded(fitted: MixtureCDFMap, least: Array) -> MixtureCDFMap:
     """Pull in the bounds, first and last row, to where a tail holds no less than the tail level."""
     scores = jnp.asarray([[-_TAIL_SCORE], [_TAIL_SCORE]], least.dtype)
 

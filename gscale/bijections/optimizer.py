@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import jax
@@ -22,7 +22,7 @@ State = tuple[Parameters, optax.OptState]
 Step = Callable[[State[Parameters], Array], tuple[State[Parameters], Array]]
 
 
-class Descent(NamedTuple, Generic[Parameters]):
+class TrainState(NamedTuple, Generic[Parameters]):
     """Where a training stands, and the parameters with the least loss on held-out rows so far.
 
     ``loss`` and ``least`` are losses on held-out rows, zero without any; ``stale`` counts the checks since
@@ -36,17 +36,17 @@ class Descent(NamedTuple, Generic[Parameters]):
     least: Array
     stale: Array
 
-    def moved(self, parameters: Parameters, moments: optax.OptState, loss: Array) -> "Descent[Parameters]":
+    def moved(self, parameters: Parameters, moments: optax.OptState, loss: Array) -> "TrainState[Parameters]":
         """Take new parameters, and keep them where they are the best so far."""
         # A NaN counts as better: it must reach the caller. So does a tie, as when no rows are held out.
         better = ~(loss > self.least)
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), parameters, self.best)
         least, stale = jnp.where(better, loss, self.least), jnp.where(better, 0, self.stale + 1)
-        return Descent(parameters, moments, loss, best, least, stale)
+        return TrainState(parameters, moments, loss, best, least, stale)
 
 
 @dataclass(frozen=True)
-class Adam:
+class Training:
     """Minimise a mean over rows by Adam, its rate decayed to zero by a cosine, gradients clipped.
 
     Every tenth row is held out, unless told otherwise. The mean over these rows is measured before the first
@@ -85,7 +85,7 @@ class Adam:
     Examples
     --------
     >>> rows = jnp.array([1.0, 3.0])
-    >>> adam = Adam(n_steps=200, learning_rate=0.1)
+    >>> adam = Training(n_steps=200, learning_rate=0.1)
     >>> mean = adam.minimise(jax.random.key(0), lambda m, rows: ((rows - m) ** 2).mean(), jnp.zeros(()), rows)
     >>> abs(float(mean) - 2) < 0.1
     True
@@ -117,11 +117,6 @@ class Adam:
                 "on a share of rows above 0"
             )
 
-    def __repr__(self) -> str:
-        # The id of a cell is made from this text: later options, left alone, don't change it.
-        shown = [f for f in fields(self) if f.name not in _LATER or getattr(self, f.name) != f.default]
-        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
-
     def rule(self) -> optax.GradientTransformation:
         """What makes a step of a gradient."""
         rate = optax.cosine_decay_schedule(self.learning_rate, self.n_steps)
@@ -137,11 +132,11 @@ class Adam:
             return start
         fitted, held_out = self.split(rows)
 
-        def advance(carry: tuple[Array, Descent[Parameters]]) -> tuple[Array, Descent[Parameters]]:
+        def advance(carry: tuple[Array, TrainState[Parameters]]) -> tuple[Array, TrainState[Parameters]]:
             index, progress = carry
             return index + 1, self.advance(key, loss, progress, fitted, held_out, index)[0]
 
-        def unfinished(carry: tuple[Array, Descent[Parameters]]) -> Array:
+        def unfinished(carry: tuple[Array, TrainState[Parameters]]) -> Array:
             index, progress = carry
             return (index < self.checks) & ~self.ended(progress)
 
@@ -164,20 +159,20 @@ class Adam:
         chosen = np.diff(np.floor(self.held_out * np.arange(rows.shape[0] + 1))) > 0
         return rows[np.flatnonzero(~chosen)], rows[np.flatnonzero(chosen)]
 
-    def begin(self, loss: Loss[Parameters], start: Parameters, held_out: Array) -> Descent[Parameters]:
+    def begin(self, loss: Loss[Parameters], start: Parameters, held_out: Array) -> TrainState[Parameters]:
         """Set out from parameters."""
         first = _mean(loss, start, held_out)
-        return Descent(start, self.rule().init(start), first, start, first, jnp.int32(0))
+        return TrainState(start, self.rule().init(start), first, start, first, jnp.int32(0))
 
     def advance(
         self,
         key: Array,
         loss: Loss[Parameters],
-        progress: Descent[Parameters],
+        progress: TrainState[Parameters],
         fitted: Array,
         held_out: Array,
         index: Array,
-    ) -> tuple[Descent[Parameters], Array]:
+    ) -> tuple[TrainState[Parameters], Array]:
         """The steps up to check ``index`` (from 0), that check, and the losses of the steps' batches.
 
         Batches depend on ``key`` and ``index`` alone: a training that is taken up again goes on as it would
@@ -189,7 +184,7 @@ class Adam:
         (parameters, moments), losses = lax.scan(self._step(loss, fitted), state, batches)
         return progress.moved(parameters, moments, _mean(loss, parameters, held_out)), losses
 
-    def ended(self, progress: Descent[Parameters]) -> Array:
+    def ended(self, progress: TrainState[Parameters]) -> Array:
         """Whether patience is over."""
         if self.patience is None:
             return jnp.array(False)
@@ -205,9 +200,6 @@ class Adam:
             return (optax.apply_updates(parameters, updates), moments), value
 
         return step
-
-
-_LATER = ("n_checks", "patience")
 
 
 def _mean(loss: Loss[Parameters], parameters: Parameters, rows: Array) -> Array:

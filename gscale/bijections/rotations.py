@@ -14,14 +14,14 @@ from jax.scipy.linalg import solve_triangular
 from jax.typing import DTypeLike
 from scipy.linalg import hadamard
 
-from gscale.errors import InputError
 from gscale.bijections.base import product
-from gscale.bijections.constraints import Fixed
+from gscale.bijections.constraints import NonTrainable
+from gscale.errors import InputError
 
 _FACTOR_BITS = 5  # Hadamard factors of 32: larger ones cost more arithmetic, smaller ones more memory traffic
 
 
-class Rotation(eqx.Module):
+class RotationMap(eqx.Module):
     """Multiply by an orthogonal matrix: y = Q x, log|det Q| = 0.
 
     Parameters
@@ -31,7 +31,7 @@ class Rotation(eqx.Module):
 
     Examples
     --------
-    >>> quarter_turn = Rotation(jnp.array([[0.0, -1.0], [1.0, 0.0]]))
+    >>> quarter_turn = RotationMap(jnp.array([[0.0, -1.0], [1.0, 0.0]]))
     >>> y, log_det = quarter_turn.forward(jnp.array([1.0, 0.0]))
     >>> y.tolist(), float(log_det)
     ([0.0, 1.0], 0.0)
@@ -45,11 +45,11 @@ class Rotation(eqx.Module):
     def inverse(self, y: Array) -> tuple[Array, Array]:
         return product(self.matrix.T, y), jnp.zeros((), y.dtype)
 
-    def unconstrained(self) -> Fixed:
-        return Fixed(self)  # a step along a gradient would leave the orthogonal group
+    def unconstrained(self) -> NonTrainable:
+        return NonTrainable(self)  # a step along a gradient would leave the orthogonal group
 
 
-class Unrotated(eqx.Module):
+class IdentityMap(eqx.Module):
     """The identity map: y = x."""
 
     def forward(self, x: Array) -> tuple[Array, Array]:
@@ -78,12 +78,12 @@ class Haar:
     True
     """
 
-    def fit(self, key: Array, x: Array) -> Rotation:
+    def fit(self, key: Array, x: Array) -> RotationMap:
         """Draw a rotation; of the data x (N, D) only D and the dtype are used."""
-        return Rotation(jax.random.orthogonal(key, x.shape[-1], dtype=x.dtype))
+        return RotationMap(jax.random.orthogonal(key, x.shape[-1], dtype=x.dtype))
 
 
-class Permuted(eqx.Module):
+class PermutationMap(eqx.Module):
     """Reorder coordinates: y_i = x at ``order[i]``.
 
     Parameters
@@ -93,7 +93,7 @@ class Permuted(eqx.Module):
 
     Examples
     --------
-    >>> y, _ = Permuted(jnp.array([2, 0, 1])).forward(jnp.array([5.0, 6.0, 7.0]))
+    >>> y, _ = PermutationMap(jnp.array([2, 0, 1])).forward(jnp.array([5.0, 6.0, 7.0]))
     >>> y.tolist()
     [7.0, 5.0, 6.0]
     """
@@ -117,12 +117,12 @@ class Permutation:
     [0, 1, 2]
     """
 
-    def fit(self, key: Array, x: Array) -> Permuted:
+    def fit(self, key: Array, x: Array) -> PermutationMap:
         """Draw an order; of the data x (N, D) only D is used."""
-        return Permuted(jax.random.permutation(key, x.shape[-1]))
+        return PermutationMap(jax.random.permutation(key, x.shape[-1]))
 
 
-class SignedHadamard(eqx.Module):
+class HadamardMap(eqx.Module):
     """Reorder, flip signs, then a fast flat transform: y = H (signs · x[order]), in O(D log D).
 
     With D = 2^k m and m odd, H is the Hadamard matrix of order 2^k times the discrete Hartley transform of
@@ -137,7 +137,7 @@ class SignedHadamard(eqx.Module):
 
     Examples
     --------
-    >>> y, _ = SignedHadamard(jnp.ones(4), jnp.arange(4)).forward(jnp.array([1.0, 0.0, 0.0, 0.0]))
+    >>> y, _ = HadamardMap(jnp.ones(4), jnp.arange(4)).forward(jnp.array([1.0, 0.0, 0.0, 0.0]))
     >>> y.tolist()
     [0.5, 0.5, 0.5, 0.5]
     """
@@ -163,8 +163,8 @@ class SignedHadamard(eqx.Module):
         x = _hartley(x.reshape(odd, even).T).ravel() * self.signs
         return jnp.zeros_like(x).at[self.order].set(x, unique_indices=True), jnp.zeros((), y.dtype)
 
-    def unconstrained(self) -> Fixed:
-        return Fixed(self)
+    def unconstrained(self) -> NonTrainable:
+        return NonTrainable(self)
 
 
 @dataclass(frozen=True)
@@ -184,15 +184,15 @@ class Hadamard:
     (True, 1.3333)
     """
 
-    def fit(self, key: Array, x: Array) -> SignedHadamard:
+    def fit(self, key: Array, x: Array) -> HadamardMap:
         """Draw signs and an order; of the data x (N, D) only D and the dtype are used."""
         sign_key, order_key = jax.random.split(key)
         dim = x.shape[-1]
         signs = jax.random.rademacher(sign_key, (dim,), x.dtype)
-        return SignedHadamard(signs, jax.random.permutation(order_key, dim))
+        return HadamardMap(signs, jax.random.permutation(order_key, dim))
 
 
-class Reflections(eqx.Module):
+class HouseholderMap(eqx.Module):
     """A product of reflections: y = H_k ⋯ H₁ x with H_i = I − 2 v_i v_iᵀ/|v_i|², in O(kD).
 
     Orthogonal whatever the vectors, so that they can be trained.
@@ -209,7 +209,7 @@ class Reflections(eqx.Module):
 
     Examples
     --------
-    >>> y, _ = Reflections(jnp.array([[1.0, 1.0]])).forward(jnp.array([1.0, 0.0]))
+    >>> y, _ = HouseholderMap(jnp.array([[1.0, 1.0]])).forward(jnp.array([1.0, 0.0]))
     >>> print(jnp.round(y, 5))
     [ 0. -1.]
     """
@@ -264,11 +264,11 @@ class Householder:
         if self.n_reflections > dim:
             raise InputError(f"n_reflections is {self.n_reflections}: for D = {dim} at most {dim} are of use")
 
-    def fit(self, key: Array, x: Array) -> Reflections:
+    def fit(self, key: Array, x: Array) -> HouseholderMap:
         """Draw directions uniformly; of the data x (N, D) only D and the dtype are used."""
         n, dim = x.shape
         self.check(dim, n)
-        return Reflections(jax.random.normal(key, (self.n_reflections, dim), x.dtype))
+        return HouseholderMap(jax.random.normal(key, (self.n_reflections, dim), x.dtype))
 
 
 @dataclass(frozen=True)
@@ -282,9 +282,9 @@ class Identity:
     [1.0, 2.0]
     """
 
-    def fit(self, key: Array, x: Array) -> Unrotated:
+    def fit(self, key: Array, x: Array) -> IdentityMap:
         """Return the identity; neither the key nor the data x (N, D) is used."""
-        return Unrotated()
+        return IdentityMap()
 
 
 def _even_and_odd_part(dim: int) -> tuple[int, int]:

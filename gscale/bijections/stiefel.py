@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.scipy.special import ndtri
 
-from gscale.bijections.elementwise import gathered, kept_apart
 from gscale.bijections.base import product
+from gscale.bijections.elementwise import gathered, kept_apart
 
 _SETTLED = 1e-4  # FastICA stops when no direction turns by more than acos(1 − this)
 _CELLS = 4096

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gscale.bijections.elementwise import Spline
-from gscale.errors import InputError
 from gscale.bijections.constraints import bounded
+from gscale.bijections.elementwise import SplineMap
+from gscale.errors import InputError
 
 
 class Transformer(Protocol):
@@ -157,14 +157,14 @@ class SplineTransformer:
         """Pre-image (D,) of y (D,) under parameters (3K−1, D), and log|det J| () of the inverse, in nats."""
         return self.spline(parameters).inverse(y)
 
-    def spline(self, parameters: Array) -> Spline:
+    def spline(self, parameters: Array) -> SplineMap:
         """Splines of D coordinates from parameters (3K−1, D)."""
         widths, heights, derivatives = jnp.split(parameters, [self.n_bins, 2 * self.n_bins])
         # Bounded on both sides: between steep knots the softplus of the reference, which has no upper bound,
         # leaves a bin so flat that float64 loses the way back. It also makes a step a half slower.
         inner = jnp.exp(bounded(derivatives, -math.log(self.min_derivative)))
         end = jnp.ones_like(inner[:1])
-        return Spline(
+        return SplineMap(
             self._knots(widths, self.min_width),
             self._knots(heights, self.min_height),
             jnp.concatenate([end, inner, end]),

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The ``gscale`` command: one file for each group of commands."""

@@ -18,9 +18,9 @@ from gscale.estimators import (
     Frequency,
     GaussianizationDensity,
     GaussianizationDetector,
-    Imputed,
+    Impute,
     OneHot,
-    Refused,
+    Raise,
     load_density,
     load_detector,
     save_density,
@@ -160,7 +160,8 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder of the tables.")] = Path("results/_anomaly"),
 ) -> None:
     """Set the detector beside those of PyOD, or see whether false-alarm rates hold; goes on where it was."""
-    from gscale.bench.anomaly import run_comparison as run, anomaly_summary as tables
+    from gscale.bench.anomaly import anomaly_summary as tables
+    from gscale.bench.anomaly import run_comparison as run
 
     path = run.compare(experiment, out, file, seeds, lambda line: print(line, file=sys.stderr))
     for line in tables.lines(path):
@@ -202,7 +203,7 @@ def _density(
         n_layers=layers,
         categorical=Frequency() if frequency else OneHot(),
         categorical_columns=tuple(_parts(categories)),
-        missing=Imputed() if impute else Refused(),
+        missing=Impute() if impute else Raise(),
         random_state=seed,
     )
 
@@ -262,7 +263,10 @@ def _write_report(
     anomalous: np.ndarray | None,
     title: str,
 ) -> None:
-    from gscale.figures.html.anomaly_page import Scored, write_anomalies  # its libraries take a second to import
+    from gscale.figures.html.anomaly_page import (  # its libraries take a second to import
+        Scored,
+        write_anomalies,
+    )
 
     by_layer = None
     if len(frame) >= 10:
@@ -303,7 +307,7 @@ def _told(path: Path) -> Iterator[None]:
 
 def _as_option(message: str) -> str:
     """What a program is told, for the command line."""
-    return message.replace("have them filled by missing=Imputed()", "add --impute").replace(
+    return message.replace("have them filled by missing=Impute()", "add --impute").replace(
         "name it in categorical_columns", "name it with --categories"
     )
 

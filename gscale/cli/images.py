@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import typer
 
-from gscale.flows.checkpoint import Checkpoint
 from gscale.cli.terminal import bar, checkpoints, make_folder
 from gscale.errors import InputError
+from gscale.flows.checkpoint import Checkpoint
 from gscale.flows.serialisation import load, save, write_whole
 
 Train = Annotated[Path | None, typer.Option(help="Labelled images: a label and 784 pixels a row.")]
@@ -149,7 +149,8 @@ def _refuse_files(train: Path | None, test: Path | None) -> None:
 def _given(
     train: Path | None, test: Path | None, data: str, classes: int, labelled: int, seed: int
 ) -> _Given:
-    from gscale.images import image_files as reading, datasets as sets
+    from gscale.images import datasets as sets
+    from gscale.images import image_files as reading
 
     if (train is None) != (test is None):
         raise InputError("--train and --test go together: give both files, or neither for --data")
@@ -205,7 +206,8 @@ def _cross_validated(train: Any, recipe: Any, folds: int, seed: int) -> None:
 
 
 def _write_classified(given: _Given, fitted: Any, likely: np.ndarray, table: str, out: Path) -> None:
-    from gscale.images import image_plots as figures, classifier_metrics as measures
+    from gscale.images import classifier_metrics as measures
+    from gscale.images import image_plots as figures
 
     classes, predicted = given.train.classes, likely.argmax(1)
     names = np.array(classes)
@@ -258,7 +260,8 @@ def _loaded(path: Path, classes: tuple[str, ...]) -> Any:
 
 
 def _maker(name: str, epochs: int | None) -> Callable[[_Job], np.ndarray]:
-    from gscale.images import cvae, class_flows as flows
+    from gscale.images import class_flows as flows
+    from gscale.images import cvae
 
     trained = {"default": cvae.DEFAULT, "reference": cvae.REFERENCE}
     fitted = {"gaussianization": flows.ByGaussianization(), "coupling": flows.ByCoupling()}

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gscale.bench.sweep import Profile
+from gscale.bench.profiles import Profile
+from gscale.cli.terminal import configure
 
 app = typer.Typer(no_args_is_help=True, help="What a layer costs beside floors of the same machine.")
 
@@ -18,6 +19,7 @@ def run(
     peers: Annotated[bool, typer.Option("--peers", help="Time layers of flowjax too.")] = False,
 ) -> None:
     """Time a layer's fit, forward map, inverse and sampling, compiling and memory; needs an idle machine."""
+    configure(cache=False)  # it times compiling
     from gscale.bench import catalog
     from gscale.bench.speed import speed_summary as tables
     from gscale.bench.speed.flowjax_layers import check_there

@@ -1,14 +1,8 @@
-"""``gscale status`` and ``gscale merge``: what is in results folders, without JAX, which takes seconds."""
+"""``gscale status`` and ``gscale merge``: what is in results folders."""
 
-import dataclasses
-import json
 from typing import Annotated
 
 import typer
-
-from gscale.results import status as progress
-from gscale.results import tables as store
-from gscale.results.files import place
 
 _FOLDER = "A results folder, such as results, results/patches or s3://bucket/results."
 
@@ -18,11 +12,17 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which cells are done, which failed and why, which are missing, and how long it takes."""
-    found = progress.statuses(place(folder))
+    import dataclasses
+    import json
+
+    from gscale.results.files import folder_named
+    from gscale.results.status import lines, statuses
+
+    sweeps = statuses(folder_named(folder))
     if as_json:
-        print(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
+        print(json.dumps([dataclasses.asdict(sweep) for sweep in sweeps], indent=2))
         return
-    for line in progress.lines(found):
+    for line in lines(sweeps):
         print(line)
 
 
@@ -31,4 +31,8 @@ def merge(
     out: Annotated[str, typer.Option(help="The folder to put them together in.")],
 ) -> None:
     """Put results folders together; the same cell with different numbers is an error that names it."""
-    print(f"{store.merge([place(folder) for folder in folders], place(out))} cells in {out}")
+    from gscale.results.files import folder_named
+    from gscale.results.tables import merge
+
+    n_cells = merge([folder_named(folder) for folder in folders], folder_named(out))
+    print(f"{n_cells} cells in {out}")

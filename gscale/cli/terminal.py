@@ -1,27 +1,62 @@
-"""What commands that train keep and show: a folder, checkpoints in it, a bar."""
+"""What commands share: arguments, settings of the process, folders, checkpoints and bars."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
+import typer
 
-from gscale.flows.checkpoint import Checkpoint
 from gscale.errors import InputError
-from gscale.flows.progress import timed_progress
+
+if TYPE_CHECKING:
+    from gscale.flows.checkpoint import Checkpoint
+
+Folder = Annotated[Path, typer.Argument(help="A results folder, such as results or results/patches.")]
+
+
+def configure(*, cache: bool = True) -> None:
+    """Settings of a process that computes: threads, and compiled programs kept for the next one."""
+    from gscale.runtime import cache_compiled_programs, limit_threads
+
+    limit_threads()
+    if cache:
+        cache_compiled_programs()
+
+
+def parse_dims(text: str | None, option: str = "--dims") -> tuple[int, ...] | None:
+    """Dimensions as given on the command line.
+
+    Raises
+    ------
+    InputError
+        If one is no integer.
+    """
+    if text is None:
+        return None
+    dims = []
+    for part in text.split(","):
+        try:
+            dims.append(int(part))
+        except ValueError:
+            raise InputError(
+                f"{option} {text}: {part!r} is no integer; give dimensions such as 4,8,16"
+            ) from None
+    return tuple(dims)
 
 
 @contextmanager
-def checkpoints(out: Path) -> Iterator[Callable[[str], Checkpoint]]:
-    """Checkpoints in a folder, which is made; they are for who was killed, not for who is done or refused."""
+def checkpoints(out: Path) -> "Iterator[Callable[[str], Checkpoint]]":
+    """Checkpoints in a folder, which is made; removed once the training is done or refused."""
+    from gscale.flows.checkpoint import Checkpoint
+
     made = [path for path in (out, *out.parents) if not path.exists()]
     make_folder(out)
     before = set(out.glob("*.ckpt"))
     asked: set[Path] = set()
 
-    def keep(part: str) -> Checkpoint:
+    def keep(part: str) -> "Checkpoint":
         asked.add(out / f"{part}.ckpt")
         return Checkpoint(out / f"{part}.ckpt")
 
@@ -49,11 +84,15 @@ def make_folder(out: Path) -> None:
 
 @contextmanager
 def bar(names: tuple[str, str]) -> Iterator[Callable[[str, Any], None]]:
-    """A bar of epochs on standard error, from the first that is told."""
+    """A bar of epochs on standard error, from the first that is reported."""
+    from rich.console import Console
+
+    from gscale.flows.progress import timed_progress
+
     shown = timed_progress("{task.completed}/{task.total} epochs", Console(stderr=True))
     tasks: dict[str, Any] = {}
 
-    def told(part: str, at: Any) -> None:
+    def on_progress(part: str, at: Any) -> None:
         shown.start()
         if part not in tasks:
             tasks[part] = shown.add_task("", total=at.n_epochs)
@@ -61,7 +100,7 @@ def bar(names: tuple[str, str]) -> Iterator[Callable[[str, Any], None]]:
         shown.update(tasks[part], completed=at.epoch, description=f"{part}: {text}")
 
     try:
-        yield told
+        yield on_progress
     finally:
         if tasks:
             shown.stop()

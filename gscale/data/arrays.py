@@ -6,9 +6,9 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
+from gscale.data.base import Rows, check_available, check_dim, check_square, generator
 from gscale.data.reductions import ImageCut, TableCut
 from gscale.data.row_pool import Pool
-from gscale.data.base import Rows, check_available, check_dim, check_square, generator
 from gscale.errors import InputError
 
 

@@ -72,3 +72,12 @@ def check_available(
 def generator(key: Array) -> np.random.Generator:
     """NumPy's random numbers, from a key of JAX."""
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+
+
+def has_rows(source: Source, dim: int, n_train: int, n_test: int) -> bool:
+    """Whether a source has such rows."""
+    try:
+        source.check(dim, n_train, n_test)
+    except InputError:
+        return False
+    return True

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from gscale.bijections.marginals import Quantiles
+from gscale.bijections.rotations import Haar
 from gscale.data.base import Rows, Source, check_dim
 from gscale.errors import InputError
 from gscale.flows.flow import Flow, LayerSpec
-from gscale.bijections.marginals import Quantiles
-from gscale.metrics import normal_log_prob
-from gscale.bijections.rotations import Haar
-from gscale.flows.serialisation import check_ending, digest, load_flow, save_flow
 from gscale.flows.layerwise import fit_layerwise
+from gscale.flows.serialisation import check_ending, digest, load_flow, save_flow
+from gscale.metrics import normal_log_prob
 
 _BATCH = 4096
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gscale.data.downloads.card import Card
+from gscale.data.base import Source
 from gscale.data.downloads import (
     BSDS300,
     CIFAR10,
@@ -21,9 +21,9 @@ from gscale.data.downloads import (
     NSLKDDTest,
     Power,
 )
+from gscale.data.downloads.card import Card
 from gscale.data.sklearn_images import Digits, Patches
 from gscale.data.sklearn_tables import BreastCancer, Diabetes, Wine
-from gscale.data.base import Source
 from gscale.errors import InputError
 
 _FETCHED = (

@@ -7,8 +7,8 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
-from gscale.data.reductions import area_average
 from gscale.data.base import Rows, check_available, check_square, generator
+from gscale.data.reductions import area_average
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _PHOTOGRAPHS = ("china.jpg", "flower.jpg")  # 427 × 640 pixels each

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from gscale.data.arrays import FromTable, Size
 from gscale.data.reductions import RandomColumns, TableCut
 from gscale.data.row_pool import Pool, look_through
-from gscale.data.arrays import FromTable, Size
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gscale.data.reductions import Area, ImageCut, RandomColumns, TableCut
-from gscale.data.readers import read
-from gscale.data.row_pool import Pool, look_through
 from gscale.data.arrays import FromImages, FromTable, Size
+from gscale.data.readers import read
+from gscale.data.reductions import Area, ImageCut, RandomColumns, TableCut
+from gscale.data.row_pool import Pool, look_through
 from gscale.errors import InputError
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
-class OwnTable(FromTable):
-    """A table in a file: rows of numbers. Made by `own_file`; its name and digest are its identity."""
+class UserTable(FromTable):
+    """A table in a file: rows of numbers. Made by `user_file`; its name and digest are its identity."""
 
     name: str
     digest: str
@@ -49,8 +49,8 @@ class OwnTable(FromTable):
 
 
 @dataclass(frozen=True)
-class OwnImages(FromImages):
-    """Square images in a file, D = k² pixels. Made by `own_file`; its name and digest are its identity."""
+class UserImages(FromImages):
+    """Square images in a file, D = k² pixels. Made by `user_file`; its name and digest are its identity."""
 
     name: str
     digest: str
@@ -66,9 +66,9 @@ class OwnImages(FromImages):
         return _images(self.path, self.digest)
 
 
-def own_file(
+def user_file(
     path: Path | str, columns: tuple[str, ...] | None = None, encode: bool = False
-) -> OwnTable | OwnImages:
+) -> UserTable | UserImages:
     r"""A source of the rows in a .csv, .parquet, .npy, .npz, .idx or .idx.gz file, looked through at once.
 
     Arrays (N, k, k), with one or three colours behind or not, and arrays of bytes (N, k²), k ≥ 4, are
@@ -106,9 +106,9 @@ def own_file(
     >>> folder = tempfile.TemporaryDirectory()
     >>> path = Path(folder.name) / "mine.csv"
     >>> _ = path.write_text("a,b\n" + "".join(f"{i},{i % 7}\n" for i in range(100)))
-    >>> source = own_file(path)
+    >>> source = user_file(path)
     >>> source
-    OwnTable(name='mine.csv', digest='25a71da67c34', cut=RandomColumns())
+    UserTable(name='mine.csv', digest='25a71da67c34', cut=RandomColumns())
     >>> source.max_dim, source.sample(jax.random.key(0), 2, 80, 20, "float32").test.shape
     (2, (20, 2))
     >>> folder.cleanup()
@@ -118,9 +118,9 @@ def own_file(
     values = _array(path, digest, columns, encode)[0]
     if columns is None and (values.ndim > 2 or _are_flat_images(values)):
         _images(path, digest)
-        return OwnImages(path.name, digest, path=path)
+        return UserImages(path.name, digest, path=path)
     name = path.name + (f"[{','.join(columns)}]" if columns else "") + (" encoded" if encode else "")
-    source = OwnTable(name, digest, path=path, columns=columns, encode=encode)
+    source = UserTable(name, digest, path=path, columns=columns, encode=encode)
     if source.dropped:
         names = ", ".join(source.dropped)
         warnings.warn(f"{path.name}: left out, for they are constant: {names}", stacklevel=2)

@@ -8,14 +8,14 @@ from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from gscale.bijections.base import Spec
+from gscale.bijections.learned_rotations import PCA
 from gscale.errors import InputError
 from gscale.estimators import flow_fitting as flows
-from gscale.estimators.encoder import Categorical, Encoder, Missing, OneHot, Refused, fit_encoder
+from gscale.estimators.encoder import Categorical, Encoder, Missing, OneHot, Raise, fit_encoder
 from gscale.estimators.gaussianity import Gaussianity, gaussianity
 from gscale.estimators.table_checks import RawColumn, raw_columns
 from gscale.flows.flow import Flow
-from gscale.bijections.base import Spec
-from gscale.bijections.learned_rotations import PCA
 from gscale.flows.stopping import Stopping
 
 
@@ -36,7 +36,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     n_layers : int
         Layers at most.
     stopping : Stopping, optional
-        What ends the fit earlier; where absent ``LossStillFalls(10)`` if rows are held out, else nothing.
+        What ends the fit earlier; where absent ``EarlyStopping(10)`` if rows are held out, else nothing.
     held_out : float
         Share of the rows to ask when to stop, in [0, 1).
     categorical : Categorical, optional
@@ -44,7 +44,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     categorical_columns : sequence of str or int
         Columns of numbers that are categories. Columns of text always are.
     missing : Missing, optional
-        ``Refused()``, which is the default, or ``Imputed()``.
+        ``Raise()``, which is the default, or ``Impute()``.
     random_state : int, RandomState or None
         Seed of rotations, of places in cells and of which rows are held out.
 
@@ -188,16 +188,16 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def training(self) -> flows.Training:
+    def training(self) -> flows.FlowTraining:
         """How flows are fitted, with what is not given as it is by default."""
-        return flows.Training(
+        return flows.FlowTraining(
             self.rotation or PCA(), self.marginal, self.n_layers, self.stopping, self.held_out
         )
 
     def fit_encoder(self, raw: list[RawColumn], index: np.ndarray | None = None) -> list[np.ndarray]:
         """Fit the encoder to rows of some indices, all where absent, and return the values of all rows."""
         categorical = OneHot() if self.categorical is None else self.categorical
-        missing = Refused() if self.missing is None else self.missing
+        missing = Raise() if self.missing is None else self.missing
         chosen = raw if index is None else [column.at(index) for column in raw]
         self.encoder_ = fit_encoder(chosen, categorical, missing, self.categorical_columns)
         return self.encoder_.values(raw)

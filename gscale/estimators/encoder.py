@@ -89,7 +89,7 @@ class Missing(Protocol):
 
 
 @dataclass(frozen=True)
-class Refused:
+class Raise:
     """Missing values are an error."""
 
     accepts = False
@@ -101,7 +101,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Imputed:
+class Impute:
     """A missing number is the median of the rows fitted to, a missing category the most frequent one."""
 
     accepts = True
@@ -132,7 +132,7 @@ class Encoder:
     Examples
     --------
     >>> raw = [RawColumn("n", np.arange(5.0), False), RawColumn("s", np.array(list("aabab"), object), True)]
-    >>> encoder = fit_encoder(raw, Frequency(), Refused(), ())
+    >>> encoder = fit_encoder(raw, Frequency(), Raise(), ())
     >>> y, log_slope = encoder.encode(encoder.values(raw))
     >>> y.shape, log_slope.shape, [column.tolist() for column in encoder.decode(y)][1]
     ((5, 2), (5,), ['a', 'a', 'b', 'a', 'b'])

@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gscale.bijections.base import Spec
 from gscale.bijections.batching import in_blocks
+from gscale.bijections.marginals import Quantiles
+from gscale.bijections.rotations import RotationMap
+from gscale.bijections.stiefel import polish
 from gscale.errors import InputError
 from gscale.flows.flow import Flow, LayerSpec
-from gscale.bijections.base import Spec
-from gscale.bijections.stiefel import polish
-from gscale.bijections.marginals import Quantiles
-from gscale.bijections.rotations import Rotation
-from gscale.flows.stopping import LossStillFalls, Stopping
 from gscale.flows.layerwise import fit_layerwise
+from gscale.flows.stopping import EarlyStopping, Stopping
 
 # Rows of one call, so that any number of rows is scored by one compiled program; by two where they are many.
 _CHUNK = 1_024
@@ -33,7 +33,7 @@ _FEW = 20_000  # a kernel smooths the marginals of up to so many rows; more need
 
 
 @dataclass(frozen=True)
-class Training:
+class FlowTraining:
     """How a flow is fitted: the parameters of `GaussianizationDensity` that say so."""
 
     rotation: Spec
@@ -62,7 +62,9 @@ Draw = Callable[[np.ndarray], np.ndarray]
 Part = Callable[[slice], np.ndarray]
 
 
-def fit_flow(rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, training: Training) -> Fitted:
+def fit_flow(
+    rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, training: FlowTraining
+) -> Fitted:
     """Fit a flow to the coordinates that ``draw`` gives of rows 0 … n − 1.
 
     Parameters
@@ -86,7 +88,7 @@ def fit_flow(rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, t
     fitted = _rows(rng, draw, order[n_held:], smooth, _LEAST_ROWS)
     held = _rows(rng, draw, order[:n_held], smooth, _LEAST_HELD) if n_held else None
     marginal = training.marginal or default_marginal(len(fitted))
-    stopping = training.stopping or (LossStillFalls(10) if n_held else None)
+    stopping = training.stopping or (EarlyStopping(10) if n_held else None)
     key = jax.random.key(int(rng.integers(2**31)))
     flow, losses = fit_layerwise(
         key,
@@ -154,14 +156,14 @@ def preimages(flow: Flow, z: np.ndarray) -> np.ndarray:
 
 def _in_float64(function: Callable[..., tuple[jax.Array, ...]], flow: Flow, rows: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
-        exact = jax.tree.map(_exact, flow, is_leaf=lambda part: isinstance(part, Rotation))
+        exact = jax.tree.map(_exact, flow, is_leaf=lambda part: isinstance(part, RotationMap))
         return _in_chunks(function, exact, len(rows), lambda part: rows[part].astype(float))[0]
 
 
 def _exact(part: Any) -> Any:
     """A part of a flow in float64; the matrices of its layers (L, D, D) orthogonal to that precision."""
-    if isinstance(part, Rotation):
-        return Rotation(jax.vmap(polish)(jnp.asarray(part.matrix, float)))
+    if isinstance(part, RotationMap):
+        return RotationMap(jax.vmap(polish)(jnp.asarray(part.matrix, float)))
     return jnp.asarray(part, float) if eqx.is_inexact_array(part) else part
 
 

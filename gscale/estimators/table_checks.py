@@ -135,7 +135,7 @@ def refuse_missing(column: RawColumn) -> None:
     if missing.any():
         raise InputError(
             f"{column.name} has {missing.sum()} missing value(s) (NaN), the first in row "
-            f"{int(np.argmax(missing))}: fill them, or have them filled by missing=Imputed()"
+            f"{int(np.argmax(missing))}: fill them, or have them filled by missing=Impute()"
         )
 
 

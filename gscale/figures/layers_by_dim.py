@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from gscale.analysis import Curve, Estimate, Slope, half_width, rate_of, target_text
 from gscale.analysis.comparison import Crossing, Measure, crossings, measures, values_at
 from gscale.analysis.labels import name_of
-from gscale.figures.spec import Axis, Figure, Series, category
 from gscale.figures.loss_curves import seeds_of, seeds_text
-from gscale.analysis import Curve, Estimate, Slope, half_width, rate_of, target_text
+from gscale.figures.spec import Axis, Figure, Series, category
 from gscale.results.tables import short
 from gscale.theory.rates import layers_per_efold
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from gscale.analysis import Curve, OptimalDepth, expected_in, half_width
+from gscale.analysis.labels import name_of
 from gscale.analysis.summary import turn_heading
 from gscale.figures.mean_curves import in_dims, stacked_curves
-from gscale.analysis.labels import name_of
 from gscale.figures.spec import Axis, Figure, Series, category, shade, thinned
-from gscale.analysis import Curve, Turn, expected_in, half_width
 from gscale.results.tables import short
 
 _KIND = ("dataset", "rotation", "marginal", "coupling")
@@ -180,7 +180,7 @@ def _noted(series: Series, note: str) -> Series:
     return replace(series, notes=f"{note}, {series.notes}")
 
 
-def losses_by_rows(found: list[Turn], most: int) -> Figure:
+def losses_by_rows(found: list[OptimalDepth], most: int) -> Figure:
     """The losses of one kind of layer at one D, a colour for each N, and where the test loss turns."""
     series: list[Series] = []
     for i, turn in enumerate(found):

@@ -10,9 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gscale.analysis.comparison import draw_comparison, has_rivals
-from gscale.analysis.distances import METRIC
-from gscale.figures.mean_curves import in_dims, stacked_curves
 from gscale.analysis import (
     Curve,
     Slope,
@@ -26,11 +23,14 @@ from gscale.analysis import (
     target_text,
     varies_rows,
 )
+from gscale.analysis.comparison import draw_comparison, has_rivals
+from gscale.analysis.distances import METRIC
+from gscale.errors import InputError
+from gscale.figures.mean_curves import in_dims, stacked_curves
 from gscale.figures.spurious_projections import draw_spurious
-from gscale.results.tables import no_histograms, short
 from gscale.figures.style import styled
 from gscale.figures.turning_figure import draw_turning
-from gscale.errors import InputError
+from gscale.results.tables import no_histograms, short
 from gscale.theory.rates import layers_per_efold
 
 _ROW = ["dataset", "rotation", "marginal", "coupling"]

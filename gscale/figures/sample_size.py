@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from gscale.analysis.distances import Reached, mean_of
+from gscale.analysis import OptimalDepth, half_width
+from gscale.analysis.distances import ProjectionDistance, mean_of
 from gscale.analysis.summary import turn_heading
-from gscale.figures.spec import Axis, Figure, Series, category
 from gscale.figures.loss_curves import seeds_text
-from gscale.analysis import Turn, half_width
+from gscale.figures.spec import Axis, Figure, Series, category
 from gscale.figures.spurious_projections import (
     PROJECTIONS,
     SHOWN,
@@ -21,7 +21,7 @@ from gscale.figures.spurious_projections import (
 )
 
 
-def turns_by_rows(found: list[Turn]) -> Figure:
+def turns_by_rows(found: list[OptimalDepth]) -> Figure:
     """The layer of the lowest test loss of one kind of layer at one D, against N, beside theory."""
     whole = [turn for turn in found if not np.isnan(turn.layers).any()]
     series = _theory(found)
@@ -39,15 +39,15 @@ def turns_by_rows(found: list[Turn]) -> Figure:
     return Figure(title, note, *axes, tuple(series))
 
 
-def _size(turn: Turn) -> float:
+def _size(turn: OptimalDepth) -> float:
     return turn.n_samples
 
 
-def _mean(turn: Turn) -> float:
+def _mean(turn: OptimalDepth) -> float:
     return float(turn.layers.mean())
 
 
-def _theory(found: list[Turn]) -> list[Series]:
+def _theory(found: list[OptimalDepth]) -> list[Series]:
     """Theory between the N at hand on the exact curves of all seeds, and at each N on the same seeds'."""
     known = [turn for turn in found if turn.expected is not None and not np.isnan(turn.expected).any()]
     if not known:
@@ -64,7 +64,7 @@ def _theory(found: list[Turn]) -> list[Series]:
     ]
 
 
-def distances_by_ratio(found: list[Reached]) -> Figure:
+def distances_by_ratio(found: list[ProjectionDistance]) -> Figure:
     """How far from normal the furthest projections are, against D/N, on rows searched and on fresh ones."""
     ratios = np.array([one.dim / one.n_samples for one in found])
     span = np.geomspace(ratios.min() / 1.4, ratios.max() * 1.4, 60)
@@ -79,7 +79,7 @@ def distances_by_ratio(found: list[Reached]) -> Figure:
     return Figure("How far from normal a projection of noise can be", note, *axes, tuple(series))
 
 
-def _distances(group: list[Reached], colour: str) -> Iterator[Series]:
+def _distances(group: list[ProjectionDistance], colour: str) -> Iterator[Series]:
     x = np.array([one.dim / one.n_samples for one in group])
     notes = [f"D = {one.dim}, {seeds_text(len(one.searched))}" for one in group]
     for kind, words, symbol in (

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from scipy.stats import norm
 
-from gscale.analysis.distances import Reached, mean_of, reached
 from gscale.analysis import Curve, curves, half_width
-from gscale.results.tables import short
-from gscale.figures.style import styled
+from gscale.analysis.distances import ProjectionDistance, mean_of, reached
 from gscale.errors import InputError
+from gscale.figures.style import styled
+from gscale.results.tables import short
 
 PROJECTIONS = {
     "random": "a random projection",
@@ -110,7 +110,7 @@ def two_modes(x: np.ndarray, modes_at: float) -> np.ndarray:
     return (norm.pdf(x, modes_at, width) + norm.pdf(x, -modes_at, width)) / 2
 
 
-def _draw_distances(axes: Axes, found: list[Reached]) -> None:
+def _draw_distances(axes: Axes, found: list[ProjectionDistance]) -> None:
     ratios = np.array([one.dim / one.n_samples for one in found])
     span = np.geomspace(ratios.min() / 1.4, ratios.max() * 1.4, 100)
     law = np.sqrt(span)

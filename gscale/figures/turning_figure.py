@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gscale.analysis import Curve, Turn, half_width, turns
-from gscale.results.tables import short
+from gscale.analysis import Curve, OptimalDepth, half_width, turns
 from gscale.figures.style import styled
+from gscale.results.tables import short
 
 _INTERVALS = 8  # error bars on a curve
 _SHOWN = 0.3  # of the lowest mean test loss
@@ -24,7 +24,7 @@ def draw_turning(table: pd.DataFrame, title: str) -> Figure:
     Means over seeds with 95 % intervals. A seed whose test loss is lowest at the last layer has not turned;
     where there is one, no mean is drawn for that N.
     """
-    rows: dict[str, list[Turn]] = {}
+    rows: dict[str, list[OptimalDepth]] = {}
     for turn in turns(table):
         rows.setdefault(_name(turn), []).append(turn)
     with styled():
@@ -41,13 +41,13 @@ def draw_turning(table: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _name(turn: Turn) -> str:
+def _name(turn: OptimalDepth) -> str:
     parts = [turn.setting[part] for part in ("rotation", "marginal", "coupling")]
     layer = " + ".join(short(part) for part in parts if not pd.isna(part))
     return f"{short(turn.setting['dataset'])}: layers of {layer}, D = {turn.dim}"
 
 
-def _draw_losses(axes: Axes, found: list[Turn], colours: dict[int, Any]) -> None:
+def _draw_losses(axes: Axes, found: list[OptimalDepth], colours: dict[int, Any]) -> None:
     lowest = np.inf
     for turn in found:
         colour, theory = colours[turn.n_samples], turn.expected_curves()
@@ -75,7 +75,7 @@ def _half_widths(drawn: list[Curve]) -> list[float]:
     return [half_width(losses) for losses in np.stack([curve.excess for curve in drawn], 1)]
 
 
-def _scale_losses(axes: Axes, found: list[Turn], lowest: float) -> None:
+def _scale_losses(axes: Axes, found: list[OptimalDepth], lowest: float) -> None:
     known = found[0].setting["metric"] == "kl"
     if lowest > 0:
         axes.set_yscale("log")
@@ -85,7 +85,7 @@ def _scale_losses(axes: Axes, found: list[Turn], lowest: float) -> None:
     axes.set_ylabel("KL to the normal distribution (nats)" if known else "loss over the lowest (nats)")
 
 
-def _keys(found: list[Turn], colours: dict[int, Any]) -> list[Line2D]:
+def _keys(found: list[OptimalDepth], colours: dict[int, Any]) -> list[Line2D]:
     handles = [Line2D([], [], color=colours[turn.n_samples], label=_rows(turn)) for turn in found]
     handles.append(Line2D([], [], color="0.3", ls="--", lw=1, label="on the rows fitted to"))
     lowest: dict[str, Any] = {
@@ -103,11 +103,11 @@ def _keys(found: list[Turn], colours: dict[int, Any]) -> list[Line2D]:
     return handles
 
 
-def _rows(turn: Turn) -> str:
+def _rows(turn: OptimalDepth) -> str:
     return f"N = {turn.n_samples:,}, {len(turn.sampled)} seeds"
 
 
-def _draw_turns(axes: Axes, found: list[Turn], colours: dict[int, Any]) -> None:
+def _draw_turns(axes: Axes, found: list[OptimalDepth], colours: dict[int, Any]) -> None:
     for turn in found:
         if not np.isnan(turn.layers).any():
             axes.errorbar(
@@ -144,7 +144,7 @@ def _draw_turns(axes: Axes, found: list[Turn], colours: dict[int, Any]) -> None:
     axes.legend(handles=handles, fontsize="x-small", loc="upper left")
 
 
-def _draw_expected(axes: Axes, found: list[Turn]) -> list[Line2D]:
+def _draw_expected(axes: Axes, found: list[OptimalDepth]) -> list[Line2D]:
     """Theory between the N at hand, on the exact curves of all seeds."""
     most = max(found, key=lambda turn: len(turn.exact))
     n_samples = [turn.n_samples for turn in found]

@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gscale.validation import check_rows
-from gscale.errors import InputError
 from gscale.bijections.base import Bijection, Spec
+from gscale.bijections.constraints import AllParameters, Parts, constrain, split, unconstrain
+from gscale.bijections.optimizer import Loss, Training, TrainState
+from gscale.errors import InputError
 from gscale.flows.flow import Flow
 from gscale.metrics import negative_log_likelihood
-from gscale.bijections.optimizer import Adam, Descent, Loss
-from gscale.bijections.constraints import Everything, Parts, constrain, split, unconstrain
+from gscale.validation import check_rows
 
 
 class TrainingCurve(NamedTuple):
@@ -56,7 +56,7 @@ class Keeper(Protocol):
 
 
 @dataclass(frozen=True)
-class Refined:
+class TrainedLayer:
     """A layer that is trained on its own loss after it is fitted: layer-wise training.
 
     Parameters
@@ -66,22 +66,22 @@ class Refined:
     training : Adam
         How it is trained.
     parts : callable
-        What of it is trained: `Everything` or `Marginals`, or a function that takes it from the layer.
+        What of it is trained: `AllParameters` or `MarginalParameters`, or a function that takes it from the layer.
 
     Examples
     --------
-    >>> from gscale import Haar, LayerSpec, Learned, Quantiles, fit_layerwise
+    >>> from gscale import Haar, LayerSpec, TrainableRotation, Quantiles, fit_layerwise
     >>> x = jax.random.laplace(jax.random.key(0), (2000, 2)) @ jnp.array([[0.6, -0.8], [0.8, 0.6]])
     >>> def loss(spec):
     ...     return fit_layerwise(jax.random.key(1), x, spec, n_layers=1)[1].train[-1]
-    >>> layer = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=4))
-    >>> bool(loss(Refined(layer, Adam(n_steps=100))) < loss(layer) - 0.02)
+    >>> layer = LayerSpec(TrainableRotation(), Quantiles(n_bins=4))
+    >>> bool(loss(TrainedLayer(layer, Training(n_steps=100))) < loss(layer) - 0.02)
     True
     """
 
     layer: Spec
-    training: Adam = field(default_factory=Adam)
-    parts: Parts = field(default_factory=Everything)
+    training: Training = field(default_factory=Training)
+    parts: Parts = field(default_factory=AllParameters)
 
     @property
     def marginal(self) -> Spec:
@@ -100,7 +100,7 @@ class Refined:
         return trained(training_key, x, self.layer.fit(layer_key, x), self.training, self.parts)
 
 
-def trained(key: Array, x: Array, bijection: Any, training: Adam, parts: Parts) -> Any:
+def trained(key: Array, x: Array, bijection: Any, training: Training, parts: Parts) -> Any:
     """A layer or a flow trained on the rows x (N, D), with no look at how it goes: for jit and vmap."""
     moving, still = split(unconstrain(bijection), parts)
     best = training.minimise(key, _loss_with(still), moving, x)
@@ -111,7 +111,7 @@ def fit_end_to_end(
     key: Array,
     x: Array,
     flow: Flow,
-    training: Adam | None = None,
+    training: Training | None = None,
     *,
     parts: Parts | None = None,
     checkpoint: Keeper | None = None,
@@ -120,9 +120,9 @@ def fit_end_to_end(
     """Train all layers of a flow together on the negative log-likelihood.
 
     The flow to begin with comes from `fit_layerwise`: fitted in full, it is a warm start; with couplings and
-    rotations of zero steps, ``Coupling(training=Adam(n_steps=0))`` and ``Learned(n_steps=0)``, a cold one
+    rotations of zero steps, ``Coupling(training=Training(n_steps=0))`` and ``TrainableRotation()``, a cold one
     that is scaled to the data. Rotations that are not made for training (`Haar`, `PCA`, …) stay as they
-    are; those of `Learned` and `Householder` turn, and stay orthogonal.
+    are; those of `LearnedRotation` and `Householder` turn, and stay orthogonal.
 
     Parameters
     ----------
@@ -130,13 +130,13 @@ def fit_end_to_end(
         Random key of the batches.
     x : Array, shape (N, D)
         Training rows, at least 2, finite, no constant column; a share of them is held out to choose the best
-        parameters by, see `Adam`.
+        parameters by, see `Training`.
     flow : Flow
         Where training begins.
     training : Adam, optional
         Steps, rate, batches, rows held out, patience.
     parts : callable, optional
-        What is trained: `Everything`, the default, `Marginals`, or a function that takes it from the flow.
+        What is trained: `AllParameters`, the default, `MarginalParameters`, or a function that takes it from the flow.
     checkpoint : Checkpoint, optional
         A file to keep the state in at each check. A training that was killed goes on from there, to the same
         parameters; one that is done is only read.
@@ -163,16 +163,16 @@ def fit_end_to_end(
 
     Examples
     --------
-    >>> from gscale import LayerSpec, Learned, Quantiles, fit_layerwise
+    >>> from gscale import LayerSpec, TrainableRotation, Quantiles, fit_layerwise
     >>> mix = jax.random.normal(jax.random.key(1), (4, 4))
     >>> x = jax.random.laplace(jax.random.key(0), (2_000, 4)) @ mix
-    >>> spec = LayerSpec(Learned(n_steps=0), Quantiles(n_bins=4))
+    >>> spec = LayerSpec(TrainableRotation(), Quantiles(n_bins=4))
     >>> flow, losses = fit_layerwise(jax.random.key(2), x, spec, n_layers=2)
-    >>> flow, curve = fit_end_to_end(jax.random.key(3), x, flow, Adam(n_steps=200, patience=5))
+    >>> flow, curve = fit_end_to_end(jax.random.key(3), x, flow, Training(n_steps=200, patience=5))
     >>> curve.steps.tolist()[:3], bool(curve.held_out.min() < curve.held_out[0] - 0.02)
     ([0, 10, 20], True)
     """
-    training, parts = training or Adam(), parts or Everything()
+    training, parts = training or Training(), parts or AllParameters()
     x = jnp.asarray(x)
     check_rows(x, "x")
     if x.shape[1] != flow.dim:
@@ -198,7 +198,7 @@ class _State(NamedTuple):
     """All that a training needs to go on."""
 
     check: int
-    progress: Descent[Any]
+    progress: TrainState[Any]
     first: np.ndarray  # loss of the first batch
     train: np.ndarray
     held_out: np.ndarray
@@ -216,7 +216,7 @@ class _Run(NamedTuple):
     """What stays the same throughout a training."""
 
     key: Array
-    training: Adam
+    training: Training
     still: Any
     fitted: Array
     held_out: Array
@@ -284,20 +284,20 @@ def _loss_with(still: Any) -> Loss[Any]:
 
 
 @eqx.filter_jit
-def _begin(moving: Any, still: Any, held_out: Array, training: Adam) -> Descent[Any]:
+def _begin(moving: Any, still: Any, held_out: Array, training: Training) -> TrainState[Any]:
     return training.begin(_loss_with(still), moving, held_out)
 
 
 @eqx.filter_jit
 def _advance(
-    key: Array, progress: Any, still: Any, fitted: Array, held_out: Array, index: Array, training: Adam
-) -> tuple[Descent[Any], Array, Array]:
+    key: Array, progress: Any, still: Any, fitted: Array, held_out: Array, index: Array, training: Training
+) -> tuple[TrainState[Any], Array, Array]:
     progress, losses = training.advance(key, _loss_with(still), progress, fitted, held_out, index)
     finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(progress.parameters)]
     return progress, losses, jnp.stack(finite).all()
 
 
-def _fingerprint(key: Array, x: Array, flow: Flow, moving: Any, training: Adam) -> str:
+def _fingerprint(key: Array, x: Array, flow: Flow, moving: Any, training: Training) -> str:
     """A name for a training: of all that its result depends on."""
     found = hashlib.sha256(f"{training!r} {jax.tree.structure(moving)}".encode())
     structure = re.sub(r"0x[0-9a-f]+", "", str(jax.tree.structure(flow)))  # addresses of functions

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from gscale.bijections.batching import through_blocks
-from gscale.validation import check_rows
-from gscale.errors import InputError
 from gscale.bijections.base import Bijection, Spec
+from gscale.bijections.batching import through_blocks
+from gscale.errors import InputError
 from gscale.flows.flow import Flow, LayerSpec
-from gscale.metrics import negative_log_likelihood
 from gscale.flows.stopping import History, Stopping
+from gscale.metrics import negative_log_likelihood
+from gscale.validation import check_rows
 
 
 class Losses(NamedTuple):
@@ -24,7 +24,7 @@ class Losses(NamedTuple):
     test: Array
 
 
-class Progress(eqx.Module):
+class FitState(eqx.Module):
     """Where a layer-wise fit stands: all rows pushed through the layers so far.
 
     ``z`` (N + M, D) holds the images of the N training rows, then of the M test rows; ``log_det`` (2,) the
@@ -39,14 +39,14 @@ class Progress(eqx.Module):
         parts = zip(self.split(self.z), self.log_det, strict=True)
         return Losses(*(negative_log_likelihood(z, log_det) for z, log_det in parts))
 
-    def push(self, bijection: Bijection) -> "Progress":
+    def push(self, bijection: Bijection) -> "FitState":
         """Send all rows through one more map, in one call: it is compiled once for train and test."""
         return self.moved(*through_blocks(bijection.forward, self.z))
 
-    def moved(self, z: Array, log_det: Array) -> "Progress":
+    def moved(self, z: Array, log_det: Array) -> "FitState":
         """With new images z (N + M, D) of all rows, and log|det J| (N + M,) of the map to them."""
         means = jnp.stack([part.mean() for part in self.split(log_det)])
-        return Progress(z, self.log_det + means, self.n_train)
+        return FitState(z, self.log_det + means, self.n_train)
 
     def split(self, rows: Array) -> tuple[Array, Array]:
         """Training rows and test rows."""
@@ -57,17 +57,17 @@ class Progress(eqx.Module):
 
 def start(
     key: Array, x: Array, x_test: Array | None, first: Spec | None
-) -> tuple[Progress, Bijection | None]:
+) -> tuple[FitState, Bijection | None]:
     """Set out from the rows x (N, D) and x_test (M, D), through the map in front if there is one."""
     rows = x if x_test is None else jnp.concatenate([x, x_test])
-    progress = Progress(rows, jnp.zeros(2, x.dtype), x.shape[0])
+    progress = FitState(rows, jnp.zeros(2, x.dtype), x.shape[0])
     if first is None:
         return progress, None
     bijection = first.fit(jax.random.fold_in(key, 0), x)
     return progress.push(bijection), bijection
 
 
-def add_layer(key: Array, progress: Progress, spec: Spec, index: Array) -> tuple[Progress, Bijection]:
+def add_layer(key: Array, progress: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection]:
     """Fit layer ``index`` (from 0) to the training images and push all images through it.
 
     The layer's key depends on ``key`` and ``index`` alone: a deeper fit begins with the same layers.
@@ -112,7 +112,7 @@ def fit_layerwise(
     first : Spec, optional
         A marginal to fit in front of the first layer.
     stopping : Stopping, optional
-        A rule that ends the fit early, `GainAboveCost` or `LossStillFalls`.
+        A rule that ends the fit early, `InformationCriterion` or `EarlyStopping`.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def _fit_layerwise(
 ) -> tuple[Flow, Losses]:
     begin, first_map = start(key, x, x_test, first)
 
-    def step(progress: Progress, index: Array) -> tuple[Progress, tuple[Bijection, Losses]]:
+    def step(progress: FitState, index: Array) -> tuple[FitState, tuple[Bijection, Losses]]:
         progress, layer = add_layer(key, progress, spec, index)
         return progress, (layer, progress.losses())
 
@@ -208,14 +208,14 @@ def _finite_losses(curve: list[Losses]) -> np.ndarray:
 @eqx.filter_jit
 def _first_step(
     key: Array, x: Array, x_test: Array | None, first: Spec | None
-) -> tuple[Progress, Bijection | None, Losses]:
+) -> tuple[FitState, Bijection | None, Losses]:
     progress, bijection = start(key, x, x_test, first)
     return progress, bijection, progress.losses()
 
 
 @eqx.filter_jit
 def _next_step(
-    key: Array, progress: Progress, spec: Spec, index: Array
-) -> tuple[Progress, Bijection, Losses]:
+    key: Array, progress: FitState, spec: Spec, index: Array
+) -> tuple[FitState, Bijection, Losses]:
     progress, layer = add_layer(key, progress, spec, index)
     return progress, layer, progress.losses()

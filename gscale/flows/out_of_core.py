@@ -12,16 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from gscale.bijections.base import Bijection, Spec
 from gscale.bijections.batching import PRODUCT, in_blocks, through_blocks
 from gscale.bijections.histogram_quantiles import check_counted
-from gscale.flows.chunks import Chunks, chunk_rows
-from gscale.validation import check_finite, check_rows
 from gscale.errors import InputError
-from gscale.bijections.base import Bijection, Spec
-from gscale.flows.flow import Flow, Layer, LayerSpec
-from gscale.metrics import normal_log_prob
+from gscale.flows.chunks import Chunks, chunk_rows
 from gscale.flows.disk_rows import OnDisk
+from gscale.flows.flow import Flow, Layer, LayerSpec
 from gscale.flows.layerwise import Losses, fit_layerwise, layer_key
+from gscale.metrics import normal_log_prob
+from gscale.validation import check_finite, check_rows
 
 
 def fit_chunks(

@@ -1,11 +1,13 @@
 """How far a long run has come, on the terminal."""
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from gscale.flows.end_to_end import Report
+if TYPE_CHECKING:
+    from gscale.flows.end_to_end import Report
 
 
 def timed_progress(count: str, console: Console) -> Progress:
@@ -55,7 +57,7 @@ class TrainingBar:
     ) -> None:
         self._progress.stop()
 
-    def __call__(self, report: Report) -> None:
+    def __call__(self, report: "Report") -> None:
         held_out = "" if report.held_out is None else f", held out {report.held_out:.6g}"
         self.text = f"train {report.train:.6g}{held_out} nats"
         self._progress.update(self._task, completed=report.step, total=report.n_steps, description=self.text)

@@ -13,13 +13,13 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from gscale.bijections.base import Bijection
 from gscale.bijections.batching import in_blocks
 from gscale.bijections.histogram_quantiles import InMemory, check_counted, deviation
-from gscale.validation import check_rows
 from gscale.errors import InputError
-from gscale.bijections.base import Bijection
 from gscale.flows.flow import Flow, LayerSpec
 from gscale.flows.layerwise import Losses, fit_layerwise
+from gscale.validation import check_rows
 
 _ROWS = "rows"  # the axis of the mesh
 

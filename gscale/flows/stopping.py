@@ -5,8 +5,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gscale.errors import InputError
 from gscale.bijections.base import Spec
+from gscale.errors import InputError
 
 
 class History(NamedTuple):
@@ -39,7 +39,7 @@ class Stopping(Protocol):
 
 
 @dataclass(frozen=True)
-class GainAboveCost:
+class InformationCriterion:
     """Go on while layers gain more on new rows than their parameters lose there.
 
     With k parameters a coordinate, the gains of a layer on the N rows it is fitted to and on new rows differ
@@ -66,7 +66,7 @@ class GainAboveCost:
     Examples
     --------
     >>> from gscale.bijections.marginals import Moments
-    >>> rule = GainAboveCost(window=2)
+    >>> rule = InformationCriterion(window=2)
     >>> history = History(np.array([5.0, 4.0, 3.5, 3.494, 3.488]), None, Moments(), dim=10, n_samples=1000)
     >>> rule.ended(history), rule.kept(history)
     (True, 2)
@@ -91,7 +91,7 @@ class GainAboveCost:
 
 
 @dataclass(frozen=True)
-class LossStillFalls:
+class EarlyStopping:
     """Go on until the loss on held-out rows has had no new minimum for some layers, and cut back to it.
 
     These rows choose the depth: for a loss that nothing was chosen by, keep others.
@@ -109,7 +109,7 @@ class LossStillFalls:
     Examples
     --------
     >>> from gscale.bijections.marginals import Moments
-    >>> rule, losses = LossStillFalls(patience=2), np.array([5.0, 4.0, 4.1, 4.2])
+    >>> rule, losses = EarlyStopping(patience=2), np.array([5.0, 4.0, 4.1, 4.2])
     >>> history = History(losses, losses, Moments(), dim=10, n_samples=1000)
     >>> rule.ended(history), rule.kept(history)
     (True, 1)

@@ -9,15 +9,15 @@ import numpy as np
 
 from gscale.bijections.conditioners import MLP
 from gscale.bijections.coupling import Coupling
-from gscale.flows.end_to_end import fit_end_to_end
+from gscale.bijections.marginals import Moments
+from gscale.bijections.optimizer import Training
+from gscale.bijections.rotations import Haar
 from gscale.errors import InputError
 from gscale.estimators import GaussianizationDensity
+from gscale.flows.end_to_end import fit_end_to_end
 from gscale.flows.flow import LayerSpec
-from gscale.images.network import SIDE
-from gscale.bijections.marginals import Moments
-from gscale.bijections.optimizer import Adam
-from gscale.bijections.rotations import Haar
 from gscale.flows.layerwise import fit_layerwise
+from gscale.images.network import SIDE
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class ByCoupling:
 
     n_layers: int = 6
     hidden: int = 64
-    training: Adam = field(default_factory=lambda: Adam(n_steps=600, learning_rate=2e-3))
+    training: Training = field(default_factory=lambda: Training(n_steps=600, learning_rate=2e-3))
 
     def fit(self, seed: int, x: np.ndarray, n_rows: int) -> "CouplingDensity":
         """A density of rows x (N, D), filled up to as many as are given: they have one compiled program."""
         layer_key, key = jax.random.split(jax.random.key(seed))
         rows = jnp.asarray(x[filled(seed, len(x), n_rows, self.training)], jnp.float32)
-        still = Coupling(conditioner=MLP(width=self.hidden), training=Adam(n_steps=0))
+        still = Coupling(conditioner=MLP(width=self.hidden), training=Training(n_steps=0))
         spec = LayerSpec(Haar(), Moments(), coupling=still)
         flow, _ = fit_layerwise(layer_key, rows, spec, n_layers=self.n_layers)
         return CouplingDensity(fit_end_to_end(key, rows, flow, self.training)[0])
@@ -72,12 +72,12 @@ class CouplingDensity:
         return np.asarray(jax.vmap(self.flow.log_prob)(jnp.asarray(x, jnp.float32)))
 
 
-def filled(seed: int, n: int, n_rows: int, training: Adam) -> np.ndarray:
+def filled(seed: int, n: int, n_rows: int, training: Training) -> np.ndarray:
     """Indices (n_rows,) of n rows, some repeated; none is both trained on and held out.
 
     Examples
     --------
-    >>> training = Adam(held_out=0.25)
+    >>> training = Training(held_out=0.25)
     >>> trained, held = training.split(filled(0, 5, 20, training))
     >>> len(held), set(trained.tolist()) & set(held.tolist())
     (5, set())

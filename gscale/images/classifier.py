@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gscale.flows.end_to_end import Keeper
 from gscale.errors import InputError
+from gscale.flows.end_to_end import Keeper
 from gscale.images.augmentation import Augmentation
+from gscale.images.image_training import EpochProgress, ImageTraining, OneCycle, Rows, Trained, train
 from gscale.images.network import ConvNet, ConvNetSpec
-from gscale.images.image_training import OneCycle, Rows, Told, Trained, Training, train
 
 _BLOCK = 500  # images at a time where there are many
 _TEMPERATURES = np.geomspace(0.25, 4.0, 97)
@@ -38,7 +38,7 @@ class Recipe:
 
     network: ConvNetSpec = field(default_factory=ConvNetSpec)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    training: Training = field(default_factory=Training)
+    training: ImageTraining = field(default_factory=ImageTraining)
     smoothing: float = 0.0
     views: int = 1
 
@@ -69,12 +69,12 @@ class Recipe:
 # At a steady rate of 1e-3 the accuracy of the last epochs goes up and down by percents, as fives turn into
 # mirrored twos and back.
 REFERENCE = Recipe(
-    augmentation=Augmentation(rotation=10, zoom=0.1, flip=0.5), training=Training(learning_rate=3e-4)
+    augmentation=Augmentation(rotation=10, zoom=0.1, flip=0.5), training=ImageTraining(learning_rate=3e-4)
 )
 DEFAULT = Recipe(
     network=ConvNetSpec((32, 64, 96), 256, dropout=0.3),
     augmentation=Augmentation(rotation=15, zoom=0.15, shift=2, shear=0.2, elastic=1.0),
-    training=Training(epochs=40, batch=32, learning_rate=3e-3, rate=OneCycle(), averaging=0.99),
+    training=ImageTraining(epochs=40, batch=32, learning_rate=3e-3, rate=OneCycle(), averaging=0.99),
     smoothing=0.02,
 )
 
@@ -115,7 +115,7 @@ def fit_classifier(
     recipe: Recipe = DEFAULT,
     validation: float = 0.2,
     keep: Callable[[str], Keeper | None] = lambda _: None,
-    report: Callable[[str, Told], None] = lambda *_: None,
+    report: Callable[[str, EpochProgress], None] = lambda *_: None,
 ) -> Fitted:
     """Train a classifier: on some rows, to see how good and how sure it is on the others, then on all.
 
@@ -160,7 +160,7 @@ def cross_validated(
     labels: np.ndarray,
     recipe: Recipe,
     n_folds: int,
-    report: Callable[[str, Told], None] = lambda *_: None,
+    report: Callable[[str, EpochProgress], None] = lambda *_: None,
 ) -> np.ndarray:
     """Accuracies (n_folds,) on parts of the images, each of all classes, of classifiers of the others.
 
@@ -184,7 +184,7 @@ def cross_validated(
     return np.array(found)
 
 
-def _as(part: str, report: Callable[[str, Told], None]) -> Callable[[str, Told], None]:
+def _as(part: str, report: Callable[[str, EpochProgress], None]) -> Callable[[str, EpochProgress], None]:
     """A report of a training under another name."""
     return lambda _, told: report(part, told)
 
@@ -223,7 +223,7 @@ def _trained(
     held: tuple[np.ndarray, np.ndarray],
     recipe: Recipe,
     keeper: Keeper | None,
-    report: Callable[[Told], None],
+    report: Callable[[EpochProgress], None],
 ) -> Trained:
     draw_key, key = jax.random.split(key)
     n_classes = int(rows[1].max()) + 1

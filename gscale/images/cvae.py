@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gscale.flows.end_to_end import Keeper
 from gscale.errors import InputError
+from gscale.flows.end_to_end import Keeper
 from gscale.images.augmentation import Augmentation
+from gscale.images.image_training import EpochProgress, ImageTraining, OneCycle, Rows, Trained, train
 from gscale.images.network import SIDE, Convolution, Dense, doubled, halved
-from gscale.images.image_training import OneCycle, Rows, Told, Trained, Training, train
 
 _PIXELS = SIDE * SIDE
 _SHRINK = 0.02  # share of a latent covariance that is its mean variance
@@ -190,7 +190,7 @@ class GeneratorRecipe:
     latent: int = 20
     divergence: float = 1.0
     augmentation: Augmentation = field(default_factory=Augmentation)
-    training: Training = field(default_factory=Training)
+    training: ImageTraining = field(default_factory=ImageTraining)
     prior: Any = field(default_factory=Normal)
     trust: float = 0.0
     accepted: bool = False
@@ -222,13 +222,15 @@ def _terms(model: CVAE, key: Array, images: Array, labels: Array) -> tuple[Array
     return reconstruction, divergence
 
 
-REFERENCE = GeneratorRecipe(augmentation=Augmentation(rotation=5, zoom=0.05), training=Training(epochs=150))
+REFERENCE = GeneratorRecipe(
+    augmentation=Augmentation(rotation=5, zoom=0.05), training=ImageTraining(epochs=150)
+)
 DEFAULT = GeneratorRecipe(
     networks=ConvolutionalNets(),
     latent=24,
     divergence=0.3,
     augmentation=Augmentation(rotation=5, zoom=0.05, shift=0.5),
-    training=Training(epochs=20, batch=32, learning_rate=2e-3, rate=OneCycle(), averaging=0.999),
+    training=ImageTraining(epochs=20, batch=32, learning_rate=2e-3, rate=OneCycle(), averaging=0.999),
     prior=Aggregated(spread=1.2),
     trust=4.0,
     accepted=True,
@@ -305,7 +307,7 @@ def fit_generator(
     confidence: np.ndarray | None = None,
     recipe: GeneratorRecipe = DEFAULT,
     keeper: Keeper | None = None,
-    report: Callable[[Told], None] | None = None,
+    report: Callable[[EpochProgress], None] | None = None,
 ) -> tuple[Generator, Trained]:
     """Train a generator on images (N, 28, 28) from 0 to 1, a twentieth held out for the curves.
 

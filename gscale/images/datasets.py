@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
+from gscale.data.downloads import MNIST, EMNISTLetters, FashionMNIST, MNISTTest
 from gscale.data.downloads.cache import ready
 from gscale.data.downloads.card import Card, File
-from gscale.data.downloads import MNIST, EMNISTLetters, FashionMNIST, MNISTTest
 from gscale.data.idx import parse_idx, read_idx
 from gscale.errors import InputError
 from gscale.images.image_files import Labelled, as_images

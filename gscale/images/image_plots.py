@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gscale.flows.serialisation import write_whole
+from gscale.runtime import write_output
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def write_sheet(path: Path, images: np.ndarray, columns: int) -> None:
     content = io.BytesIO()
     page = Image.fromarray(sheet(images, columns))
     page.resize((2 * page.width, 2 * page.height), Image.Resampling.NEAREST).save(content, "PNG")
-    write_whole(path, content.getvalue())
+    write_output(path, content.getvalue())
 
 
 def write_curves(path: Path, train: np.ndarray, held_out: np.ndarray, names: tuple[str, str]) -> None:
@@ -66,4 +66,4 @@ def write_confusion(path: Path, counts: np.ndarray, classes: tuple[str, ...]) ->
 def _write(path: Path, figure: Figure) -> None:
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120)
-    write_whole(path, content.getvalue())
+    write_output(path, content.getvalue())

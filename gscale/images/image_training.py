@@ -12,8 +12,8 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from gscale.flows.end_to_end import Keeper
 from gscale.errors import InputError
+from gscale.flows.end_to_end import Keeper
 
 Rows = tuple[Array, ...]
 
@@ -66,7 +66,7 @@ class OneCycle:
 
 
 @dataclass(frozen=True)
-class Training:
+class ImageTraining:
     """Adam on random batches.
 
     Parameters
@@ -99,7 +99,7 @@ class Training:
         return -(-n // self.batch)
 
 
-class Told(NamedTuple):
+class EpochProgress(NamedTuple):
     """How far a training has come: epochs done and to do, measures in training and on rows held out."""
 
     epoch: int
@@ -131,9 +131,9 @@ def train(
     task: Task,
     rows: Rows,
     held_out: Rows,
-    training: Training,
+    training: ImageTraining,
     checkpoint: Keeper | None = None,
-    report: Callable[[Told], None] | None = None,
+    report: Callable[[EpochProgress], None] | None = None,
 ) -> Trained:
     """Train a network; the key is that of all batches and what is random in the task.
 
@@ -156,13 +156,13 @@ def train(
             checkpoint.save(state, setting)
         if report is not None:
             last = state.epoch - 1
-            report(Told(state.epoch, training.epochs, state.train[last], state.held_out[last]))
+            report(EpochProgress(state.epoch, training.epochs, state.train[last], state.held_out[last]))
     final = state.mean if training.averaging else state.weights
     return Trained(eqx.combine(final, still), state.train, state.held_out)
 
 
 def _further(
-    key: Array, state: _State, still: Any, task: Task, rows: Rows, held_out: Rows, training: Training
+    key: Array, state: _State, still: Any, task: Task, rows: Rows, held_out: Rows, training: ImageTraining
 ) -> _State:
     """The state after one more epoch."""
     index = jnp.int32(state.epoch)
@@ -194,7 +194,7 @@ def _epoch(
     rows: Rows,
     index: Array,
     task: Task,
-    training: Training,
+    training: ImageTraining,
 ) -> tuple[tuple[Any, Any, Any], Array]:
     n_rows = rows[0].shape[0]
     n_steps = training.steps(n_rows)
@@ -227,7 +227,9 @@ def _averaged(mean: Any, weights: Any, done: Array, averaging: float) -> Any:
     return jax.tree.map(lambda m, w: decay * m + (1 - decay) * w, mean, weights)
 
 
-def _fingerprint(key: Array, rows: Rows, held_out: Rows, task: Task, training: Training, model: Any) -> str:
+def _fingerprint(
+    key: Array, rows: Rows, held_out: Rows, task: Task, training: ImageTraining, model: Any
+) -> str:
     """A name for a training: of all that its result depends on."""
     found = hashlib.sha256(f"{task!r} {training!r} {jax.tree.structure(model)}".encode())
     arrays = (jax.random.key_data(key), *rows, *held_out, *jax.tree.leaves(eqx.filter(model, eqx.is_array)))

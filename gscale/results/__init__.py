@@ -1,1 +1,1 @@
-"""TODO."""
+"""Results on disk: the schema, tables, locks, journals and what migrates older files."""

@@ -35,23 +35,23 @@ def gather_many(
     """The tables of one large folder, kept for the next time; None where there are few or in a store."""
     if len(paths) < _MANY or is_remote(paths[0]):
         return None
-    place = paths[0].parent / _NAME
-    found = _stamps(paths)
-    known, table = _kept(place, schema)
-    same = {name for name, stamp in known.items() if found.get(name) == stamp[:2]}
-    if same == found.keys() == known.keys():
+    cache = paths[0].parent / _NAME
+    stamps = _stamps(paths)
+    known, table = _cached(cache, schema)
+    same = {name for name, stamp in known.items() if stamps.get(name) == stamp[:2]}
+    if same == stamps.keys() == known.keys():
         return table
     fresh = [path for path in paths if path.name not in same]
     with ThreadPoolExecutor() as threads:
         tables = list(threads.map(read, fresh))
     rows = {name: stamp[2] for name, stamp in known.items() if name in same}
     rows |= {path.name: len(one) for path, one in zip(fresh, tables, strict=True)}
-    kept = table.filter(pa.array(_by_row(known, [name in same for name in known]), pa.bool_()))
-    parts = [kept, *tables] if same else tables  # the first has the notes for pandas
-    stamps = {name: [*found[name], n] for name, n in rows.items()}
-    whole = _ordered(pa.concat_tables(parts), stamps).combine_chunks()
+    unchanged = table.filter(pa.array(_by_row(known, [name in same for name in known]), pa.bool_()))
+    parts = [unchanged, *tables] if same else tables  # the first has the notes for pandas
+    complete = {name: [*stamps[name], n] for name, n in rows.items()}
+    whole = _ordered(pa.concat_tables(parts), complete).combine_chunks()
     with suppress(OSError):  # a folder that cannot be written is read all the same
-        write_whole(place, _as_bytes(whole, dict(sorted(stamps.items()))))
+        write_whole(cache, _as_bytes(whole, dict(sorted(complete.items()))))
     return whole
 
 
@@ -59,21 +59,21 @@ def _stamps(paths: Sequence[Path]) -> Stamps:
     with os.scandir(paths[0].parent) as entries:
         stats = {entry.name: entry.stat() for entry in entries if entry.name.endswith(".parquet")}
     gone = os.stat_result([0] * 10)  # which reading it will say
-    found = {path.name: stats.get(path.name, gone) for path in paths}
-    return {name: [stat.st_size, stat.st_mtime_ns or 0] for name, stat in found.items()}
+    by_name = {path.name: stats.get(path.name, gone) for path in paths}
+    return {name: [stat.st_size, stat.st_mtime_ns or 0] for name, stat in by_name.items()}
 
 
-def _kept(place: Path, schema: pa.Schema) -> tuple[Stamps, pa.Table]:
+def _cached(path: Path, schema: pa.Schema) -> tuple[Stamps, pa.Table]:
     """What was written the last time; nothing, where it is of another schema or cannot be read."""
     try:
-        table = pa.ipc.open_file(place.read_bytes()).read_all()
+        table = pa.ipc.open_file(path.read_bytes()).read_all()
         files = json.loads(table.schema.metadata[_FILES])
         whole = sum(rows for _, _, rows in files.values()) == len(table)
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
         return {}, schema.empty_table()
     metadata = {key: value for key, value in table.schema.metadata.items() if key != _FILES}
-    ours = whole and (schema.metadata or {}).items() <= metadata.items() and table.schema.equals(schema)
-    return (files, table.replace_schema_metadata(metadata)) if ours else ({}, schema.empty_table())
+    valid = whole and (schema.metadata or {}).items() <= metadata.items() and table.schema.equals(schema)
+    return (files, table.replace_schema_metadata(metadata)) if valid else ({}, schema.empty_table())
 
 
 def _as_bytes(table: pa.Table, stamps: Stamps) -> bytes:

@@ -1,6 +1,5 @@
 """Files of a results folder: whole or absent, and errors of one line."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +7,12 @@ from pathlib import Path
 from typing import cast
 
 from gscale.errors import InputError
+from gscale.runtime import write_atomic
 
 _PAUSES = (0.1, 0.4, 1.6, 6.4)  # seconds before a write to an object store is tried again
 
 
-def place(folder: str | Path) -> Path:
+def folder_named(folder: str | Path) -> Path:
     """A folder by its name: of this machine, or with :// of an object store such as s3://bucket/results.
 
     Raises
@@ -69,20 +69,11 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name, then rename it: a reader sees all of it or nothing."""
+    """Write a file, whole or not at all: a reader sees all of it or nothing."""
     if is_remote(path):
         _put(path, content)
-        return
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)  # half a file, where the disk is full
-        raise
+    else:
+        write_atomic(path, content)
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -5,9 +5,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gscale.results.locks import claim
-from gscale.results.files import is_remote, write_whole, writing
 from gscale.errors import InputError
+from gscale.results.files import is_remote, write_whole, writing
+from gscale.results.locks import claim
 
 _PLANS, _JOURNAL = "_plan-*.json", "_journal.jsonl"
 
@@ -26,8 +26,8 @@ def plan(folder: Path, cells: dict[str, Planned]) -> None:
         return
     content = json.dumps({key: [entry.cell, entry.cost] for key, entry in cells.items()}, indent=0)
     path = folder / _PLANS.replace("*", hashlib.sha256(content.encode()).hexdigest()[:16])
-    with claim(folder, path.stem) as mine, writing(folder):
-        if mine:  # else another run writes the same
+    with claim(folder, path.stem) as claimed, writing(folder):
+        if claimed:  # else another run writes the same
             write_whole(path, content.encode())
 
 
@@ -39,14 +39,14 @@ def planned(folder: Path) -> dict[str, Planned]:
     InputError
         If a file is damaged.
     """
-    found: dict[str, Planned] = {}
+    cells: dict[str, Planned] = {}
     for path in sorted(folder.glob(_PLANS)):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            found |= {str(key): Planned(str(cell), float(cost)) for key, (cell, cost) in content.items()}
+            cells |= {str(key): Planned(str(cell), float(cost)) for key, (cell, cost) in content.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             raise InputError(f"{path} is no plan of gscale: delete it, and run the sweep again") from None
-    return found
+    return cells
 
 
 def note(folder: Path, cell_id: str, seconds: float) -> None:
@@ -61,11 +61,11 @@ def note(folder: Path, cell_id: str, seconds: float) -> None:
 def spent(folder: Path) -> dict[str, float]:
     """Seconds of the finished cells, by id; a line that a kill cut short is passed over."""
     path = folder / _JOURNAL
-    found: dict[str, float] = {}
+    seconds_of: dict[str, float] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             cell_id, seconds = json.loads(line)
-            found[str(cell_id)] = float(seconds)
+            seconds_of[str(cell_id)] = float(seconds)
         except (ValueError, TypeError):
             continue
-    return found
+    return seconds_of

@@ -1,4 +1,4 @@
-"""Who is at which cell, where several processes share a results folder."""
+"""Locks on cells, where several processes share a results folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +14,7 @@ def claim(folder: Path, cell_id: str) -> Iterator[bool]:
     """Whether this process has the cell for itself, as long as the context lasts.
 
     The kernel holds the lock and drops it when the process ends, killed or not: no clock is asked, and
-    nothing stale stays behind. An object store has no locks: there, every cell is one's own.
+    nothing stale stays behind. An object store has no locks: there, every cell is free.
 
     Examples
     --------
@@ -46,15 +46,15 @@ def claim(folder: Path, cell_id: str) -> Iterator[bool]:
 
 
 def clean(folder: Path) -> None:
-    """Remove what killed runs left: half-written files of cells that nobody is at, and their locks."""
+    """Remove what killed runs left: half-written files of cells that nobody computes, and their locks."""
     if is_remote(folder):
         return
     halves = [*folder.glob(".*.tmp"), *folder.glob("_*/.*.tmp")]
     locks = [*folder.glob(".*.lock")]
     for path in halves:
-        with claim(folder, path.name.split(".")[1]) as mine:
-            if mine:
+        with claim(folder, path.name.split(".")[1]) as claimed:
+            if claimed:
                 path.unlink(missing_ok=True)
     for path in locks:
-        with claim(folder, path.name.split(".")[1]):  # whose end removes it, where nobody has it
+        with claim(folder, path.name.split(".")[1]):  # releasing it removes the file, where nobody holds it
             pass

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gscale.results import journal, tables as store
 from gscale.errors import InputError
+from gscale.results import journal, tables
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ def statuses(folder: Path) -> list[Status]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give a results folder, such as results")
     below = sorted(path for path in folder.glob("[!_.]*") if path.is_dir())
-    found = [_status(path) for path in (folder, *below) if _holds_cells(path)]
-    if not found:
+    sweeps = [_status(path) for path in (folder, *below) if _holds_cells(path)]
+    if not sweeps:
         raise InputError(f"{folder} holds no results: make some with gscale run")
-    return found
+    return sweeps
 
 
 def _holds_cells(folder: Path) -> bool:
@@ -46,7 +46,7 @@ def _holds_cells(folder: Path) -> bool:
 def _status(folder: Path) -> Status:
     asked, seconds = journal.planned(folder), journal.spent(folder)
     done = {path.stem for path in folder.glob("*.parquet")}
-    failures = {record["cell_id"]: record for record in store.read_failures_of(folder)}
+    failures = {record["cell_id"]: record for record in tables.read_failures_of(folder)}
     failed = {key: f"{r['cell']}: {r['error']}" for key, r in failures.items() if key not in done}
     missing = {key: entry.cell for key, entry in asked.items() if key not in done and key not in failed}
     rate = _rate(asked, {key: seconds[key] for key in done & seconds.keys()})
@@ -58,14 +58,14 @@ def _status(folder: Path) -> Status:
 
 def _rate(asked: dict[str, journal.Planned], seconds: dict[str, float]) -> float | None:
     """Seconds that cells took for one of their rough costs; None where none of them is done."""
-    known = asked.keys() & seconds.keys()
-    cost = sum(asked[key].cost for key in known)
-    return sum(seconds[key] for key in known) / cost if cost > 0 else None
+    both = asked.keys() & seconds.keys()
+    cost = sum(asked[key].cost for key in both)
+    return sum(seconds[key] for key in both) / cost if cost > 0 else None
 
 
-def lines(found: list[Status]) -> Iterator[str]:
+def lines(sweeps: list[Status]) -> Iterator[str]:
     """For people: a line for each sweep, then its failures and the first of what is missing."""
-    for status in found:
+    for status in sweeps:
         left = "" if status.seconds_left is None else f", about {status.seconds_left:,.1f} s left"
         cells = f"{status.done} done, {len(status.failed)} failed, {len(status.missing)} missing"
         yield f"{status.sweep}: {cells}; {status.seconds_spent:,.1f} s spent{left}"

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -12,77 +11,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gscale.results.locks import claim, clean
-from gscale.results.files import is_remote, make, writing
-from gscale.results.files import write_whole as write_whole
-from gscale.results.arrow_cache import gather_many, read_together
 from gscale.errors import InputError
-
-SCHEMA_VERSION = 2
-_WITHOUT = {1: "side_by_side"}  # older versions, by the column that they lack: read as null
-
-SCHEMA = pa.schema(
-    [
-        pa.field("schema", pa.int32(), nullable=False),  # version of this list of columns
-        pa.field("sweep", pa.string(), nullable=False),  # name of the experiment
-        pa.field("cell_id", pa.string(), nullable=False),  # hash of the setting, and the name of the file
-        pa.field("seed", pa.int64(), nullable=False),  # of data and layers; one curve each
-        pa.field("dataset", pa.string(), nullable=False),  # as Python would write it, like all settings
-        pa.field("dim", pa.int64(), nullable=False),  # dimension D
-        pa.field("n_samples", pa.int64()),  # N rows fitted to; null: the population, infinitely many
-        pa.field("rotation", pa.string(), nullable=False),  # how a layer mixes coordinates
-        pa.field("marginal", pa.string(), nullable=False),  # how it makes each coordinate normal
-        pa.field("coupling", pa.string()),  # and conditions one half on the other; null: no coupling
-        pa.field("training", pa.string(), nullable=False),  # how layers are fitted
-        pa.field("dtype", pa.string(), nullable=False),  # float32; float64
-        pa.field("n_layers", pa.int64(), nullable=False),  # the loss is that with so many layers
-        pa.field("metric", pa.string(), nullable=False),  # kl: floor 0; nll: floor unknown; w2: a distance
-        pa.field("loss_train", pa.float64()),  # nats, on the rows fitted to; null for the population
-        pa.field("loss_test", pa.float64(), nullable=False),  # nats, on new rows
-        pa.field("seconds", pa.float64(), nullable=False),  # to this depth, a seed's share of its batch
-        pa.field("seconds_compile", pa.float64(), nullable=False),  # or to read it; not in seconds
-        pa.field("side_by_side", pa.bool_()),  # other cells ran meanwhile; null: unknown
-        pa.field("device", pa.string(), nullable=False),  # what it was computed on
-        pa.field("jax", pa.string(), nullable=False),  # version
-        pa.field("gscale", pa.string(), nullable=False),  # version
-        pa.field("commit", pa.string()),  # of the checkout, marked where files differ; null outside of one
-        pa.field("created", pa.timestamp("us", tz="UTC"), nullable=False),  # when the cell was finished
-    ],
-    metadata={"gscale_schema": str(SCHEMA_VERSION)},
-)
-
-# What does not fit one loss a row, beside the tables: how many rows fall where along a projection.
-HISTOGRAMS = pa.schema(
-    [
-        pa.field("cell_id", pa.string(), nullable=False),  # as in the table
-        pa.field("seed", pa.int64(), nullable=False),  # as in the table
-        pa.field("projection", pa.string(), nullable=False),  # random; furthest; bimodal
-        pa.field("rows", pa.string(), nullable=False),  # searched; fresh
-        pa.field("low", pa.float64(), nullable=False),  # of the bin; the outer ones hold all beyond
-        pa.field("high", pa.float64(), nullable=False),  # of the bin
-        pa.field("count", pa.int64(), nullable=False),  # rows in the bin
-    ],
-    metadata={"gscale_schema": "1"},
-)
-
-# What a failure record says of a cell.
-FAILURE = ("sweep", "cell_id", "cell", "setting", "error", "traceback", "seconds")
+from gscale.results.arrow_cache import gather_many, read_together
+from gscale.results.files import is_remote, make, write_whole, writing
+from gscale.results.locks import claim, clean
+from gscale.results.migration import migrated
+from gscale.results.schema import FAILURE, HISTOGRAMS, OLDER_COLUMNS, SCHEMA
 
 _ROW = [("seed", "ascending"), ("n_layers", "ascending")]
 _MEASURED = ["seed", "n_layers", "metric", "loss_train", "loss_test"]  # what the setting alone decides
 
 _ASIDE = "_histograms"  # who reads a folder of tables as one passes over names that begin like this
-
-
-def short(setting: object) -> str:
-    """A setting as kept in a table, without parameter names and empty parentheses, for people.
-
-    Examples
-    --------
-    >>> short("Gaussian(covariance=Wishart(ratio=2.0))"), short("Haar()")
-    ('Gaussian(Wishart(2.0))', 'Haar')
-    """
-    return re.sub(r"\w+=", "", str(setting)).replace("()", "")
 
 
 def cell_path(folder: Path, cell_id: str) -> Path:
@@ -203,7 +142,8 @@ def _read_one(path: Path, schema: pa.Schema) -> pa.Table:
     """A checked table; damage behind its header is told like damage of it."""
     file = _opened(path, schema)
     try:
-        return _migrated(file.read(use_threads=False), schema)
+        table = file.read(use_threads=False)
+        return table if table.schema.equals(schema) else migrated(table, schema)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
 
@@ -256,24 +196,13 @@ def _check(path: Path, schema: pa.Schema, expected: pa.Schema) -> None:
     version = (schema.metadata or {}).get(b"gscale_schema")
     if version is None:
         raise InputError(f"{path} is not a gscale table: move it out of the results folder")
-    found, current = version.decode(), (expected.metadata or {})[b"gscale_schema"].decode()
-    if expected is SCHEMA and found in map(str, _WITHOUT):
-        expected = expected.remove(expected.get_field_index(_WITHOUT[int(found)]))
-    elif found != current:
-        raise InputError(f"{path} has schema {found}, this gscale reads {current}: use another folder")
-    if not schema.equals(expected):
-        raise InputError(f"{path} does not have the columns of schema {found}: move or delete it")
-
-
-def _migrated(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A table of an older version with the columns of this one."""
-    if table.schema.equals(schema):
-        return table
-    for name in set(schema.names) - set(table.schema.names):
-        table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
-    versions = pa.array([SCHEMA_VERSION] * len(table), schema.field("schema").type)
-    table = table.set_column(table.schema.get_field_index("schema"), "schema", versions)
-    return table.select(schema.names).cast(schema)
+    written, current = version.decode(), (expected.metadata or {})[b"gscale_schema"].decode()
+    older = OLDER_COLUMNS.get(written) if expected is SCHEMA else None
+    if older is None and written != current:
+        raise InputError(f"{path} has schema {written}, this gscale reads {current}: use another folder")
+    fits = schema.equals(expected) if older is None else schema.names == older
+    if not fits:
+        raise InputError(f"{path} does not have the columns of schema {written}: move or delete it")
 
 
 def merge(folders: Iterable[Path], out: Path) -> int:
@@ -288,24 +217,26 @@ def merge(folders: Iterable[Path], out: Path) -> int:
         has different numbers in two of them: nothing is written then.
     """
     folders = list(folders)
-    if (known := [path for path in folders if not path.is_dir()]) or not folders:
-        raise InputError(f"{known[0] if known else 'nothing'} is no folder: give results folders to merge")
-    found: dict[Path, Path] = {}
+    if (unknown := [path for path in folders if not path.is_dir()]) or not folders:
+        raise InputError(
+            f"{unknown[0] if unknown else 'nothing'} is no folder: give results folders to merge"
+        )
+    sources: dict[Path, Path] = {}
     for path in (path for folder in (out, *folders) for path in _table_paths(folder)):
-        place = out / _sweep_of(path) / path.name
-        if (other := found.setdefault(place, path)) != path:
+        target = out / _sweep_of(path) / path.name
+        if (other := sources.setdefault(target, path)) != path:
             _check_equal(other, path)
-    places = {place.parent for place in found}
-    for folder in places:
+    targets = {target.parent for target in sources}
+    for folder in targets:
         prepare(folder)
-    for place, path in found.items():
-        if place.resolve() != path.resolve():
-            _copy(path, place)
+    for target, path in sources.items():
+        if target.resolve() != path.resolve():
+            _copy(path, target)
     for path in (path for folder in folders for path in _failure_paths(folder)):
         _copy_failure(path, out)
-    for folder in places:
+    for folder in targets:
         gather(folder)
-    return len(found)
+    return len(sources)
 
 
 def _sweep_of(path: Path) -> str:
@@ -319,15 +250,15 @@ def _check_equal(a: Path, b: Path) -> None:
         raise InputError(f"cell {a.stem} has other numbers in {b} than in {a}: move or delete one of the two")
 
 
-def _copy(path: Path, place: Path) -> None:
+def _copy(path: Path, target: Path) -> None:
     histograms = path.parent / _ASIDE / path.name
-    with claim(place.parent, path.stem), writing(place.parent):  # so that no run takes it for a leftover
+    with claim(target.parent, path.stem), writing(target.parent):  # so that no run takes it for a leftover
         if histograms.exists():
-            aside = place.parent / _ASIDE
+            aside = target.parent / _ASIDE
             aside.mkdir(exist_ok=True)
             write_whole(aside / path.name, histograms.read_bytes())
-        write_whole(place, path.read_bytes())
-        failure_path(place.parent, path.stem).unlink(missing_ok=True)
+        write_whole(target, path.read_bytes())
+        failure_path(target.parent, path.stem).unlink(missing_ok=True)
 
 
 def _copy_failure(path: Path, out: Path) -> None:

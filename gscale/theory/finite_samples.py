@@ -5,8 +5,8 @@ import math
 import numpy as np
 from scipy.special import ndtr
 
+from gscale.bijections.normal_knots import normal_levels
 from gscale.errors import InputError
-from gscale.bijections.marginals import normal_levels
 
 # Legendre points in each piece of the quadrature, and where its last pieces end: beyond the outer knots
 # the integrand is below exp(−9²/2).

@@ -10,9 +10,9 @@ from jax.scipy.special import ndtri
 from jax.typing import ArrayLike
 from scipy.special import ndtr
 
-from gscale.errors import InputError
-from gscale.bijections.stiefel import transported
 from gscale.bijections.base import product
+from gscale.bijections.stiefel import transported
+from gscale.errors import InputError
 
 _GRID = 100_001  # points of a distribution function to be inverted
 
@@ -107,14 +107,14 @@ def find_projection(
     step = _further_from_normal(x) if towards is None else _nearer_to(jnp.asarray(towards, x.dtype), x)
     starts = _to_unit(jax.random.normal(key, (n_restarts, x.shape[1]), x.dtype))
 
-    def walk(_: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def run_layers(_: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         frame, best, highest = state
         ahead, value = step(frame)
         better = value > highest
         return _to_unit(ahead), jnp.where(better[:, None], frame, best), jnp.where(better, value, highest)
 
     nothing = jnp.full(n_restarts, -jnp.inf, x.dtype)
-    _, found, _ = lax.fori_loop(0, n_steps, walk, (starts, starts, nothing))
+    _, found, _ = lax.fori_loop(0, n_steps, run_layers, (starts, starts, nothing))
     distances = jax.vmap(projected_distance, (0, None, None))(found, x, towards)
     best = jnp.argmax(distances) if towards is None else jnp.argmin(distances)
     return found[best], distances[best]

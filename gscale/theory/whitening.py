@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from gscale.bijections.coupling import AffineCoupling
+from gscale.bijections.coupling import AffineCouplingMap
 from gscale.errors import InputError
 from gscale.theory.float64 import in_float64
 
@@ -20,7 +20,7 @@ _MARGIN = 0.05  # by which the least eigenvalue is lifted above 1, in logarithm
 
 
 @in_float64
-def whitening_couplings(covariance: ArrayLike) -> tuple[AffineCoupling, AffineCoupling]:
+def whitening_couplings(covariance: ArrayLike) -> tuple[AffineCouplingMap, AffineCouplingMap]:
     """Exactly two affine couplings U, then V, with VU Σ (VU)ᵀ = I.
 
     With n = ⌊D/2⌋, P = Σ⁻¹, U = [[S₁, T₁], [0, I]] and V = [[I, 0], [T₂, S₂]]: VU whitens Σ if
@@ -90,7 +90,7 @@ def _checked(covariance: Array) -> Array:
 
 
 @jax.jit
-def _couplings(covariance: Array, key: Array) -> tuple[tuple[AffineCoupling, AffineCoupling], Array]:
+def _couplings(covariance: Array, key: Array) -> tuple[tuple[AffineCouplingMap, AffineCouplingMap], Array]:
     """The couplings that one start leads to, and how far the spectra are from matching."""
     dim = covariance.shape[0]
     n = dim // 2
@@ -110,8 +110,8 @@ def _couplings(covariance: Array, key: Array) -> tuple[tuple[AffineCoupling, Aff
     t2 = w_b[:, dim % 2 :] @ (jnp.sqrt(jnp.maximum(mu - 1, 0))[:, None] * w_a.T)
     a, b = jnp.exp(log_a), jnp.exp(log_b)
     t1 = w_a @ ((w_a.T @ (a[:, None] * p12 - t2.T * b[None])) / mu[:, None])
-    first = AffineCoupling(t1 * unit[None, n:], -log_a + jnp.log(unit[:n]), jnp.zeros(n), 0, n)
-    second = AffineCoupling(t2, log_b + jnp.log(unit[n:]), jnp.zeros(dim - n), n, dim)
+    first = AffineCouplingMap(t1 * unit[None, n:], -log_a + jnp.log(unit[:n]), jnp.zeros(n), 0, n)
+    second = AffineCouplingMap(t2, log_b + jnp.log(unit[n:]), jnp.zeros(dim - n), n, dim)
     return (first, second), mismatch
 
 

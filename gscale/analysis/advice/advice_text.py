@@ -5,53 +5,51 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gscale.analysis.advice.advisor import Advice, Crossing, Model, best
+from gscale.analysis.intervals import Estimate
 from gscale.analysis.labels import brief
-from gscale.analysis import Estimate
-from gscale.results.tables import short
+from gscale.results.settings import label
 
 _ROW = "  {:<24} {:<26} {}"
 
 
 def lines(
-    found: Sequence[Advice], budget: float | None, devices: Sequence[str], whole: bool = False
+    advice: Sequence[Advice], budget: float | None, devices: Sequence[str], whole: bool = False
 ) -> Iterator[str]:
     """A table of models for each data set, from the sweep that says most of it; of all sweeps if whole.
 
     The sweeps that have nothing to say get a line each.
     """
     by_dataset: dict[str, list[Advice]] = {}
-    for advice in found:
-        by_dataset.setdefault(advice.dataset, []).append(advice)
+    for one in advice:
+        by_dataset.setdefault(one.dataset, []).append(one)
     timed = False
     for group in by_dataset.values():
-        order = sorted(group, key=lambda advice: advice.weight, reverse=True)
-        shown = [advice for advice in order if advice.known or whole] if whole else order[:1]
-        for advice in shown:
-            yield from _table(advice, budget) if advice.known else [f"{_heading(advice)}: {_nearest(advice)}"]
-            timed = timed or any(model.seconds for model in advice.known)
-        others = sorted({advice.sweep for advice in order} - {advice.sweep for advice in shown})
+        order = sorted(group, key=lambda one: one.weight, reverse=True)
+        shown = order if whole else order[:1]
+        for one in shown:
+            yield from _table(one, budget) if one.known else [f"{_heading(one)}: {_nearest(one)}"]
+            timed = timed or any(model.seconds for model in one.known)
+        others = sorted({one.sweep for one in order} - {one.sweep for one in shown})
         if others:
             yield f"  also in {', '.join(others)} (--only NAME)"
     if timed:
         yield f"seconds are those of fitting on {', '.join(devices)}"
 
 
-def records(found: Sequence[Advice], budget: float | None) -> list[dict[str, Any]]:
+def records(advice: Sequence[Advice], budget: float | None) -> list[dict[str, Any]]:
     """The same as JSON would have it."""
     return [
         {
-            "sweep": advice.sweep,
-            "dataset": advice.dataset,
-            "n_samples": advice.n_samples,
-            "dim": advice.dim,
-            "loss": advice.loss,
-            "models": [_record(model) for model in advice.models],
-            "best": None if (one := best(advice.models, budget)) is None else one.name,
-            "crossings": [
-                {**crossing._asdict(), "at": _numbers(crossing.at)} for crossing in advice.crossings
-            ],
+            "sweep": one.sweep,
+            "dataset": label(one.dataset),
+            "n_samples": one.n_samples,
+            "dim": one.dim,
+            "loss": one.loss,
+            "models": [_record(model) for model in one.models],
+            "best": None if (model := best(one.models, budget)) is None else model.name,
+            "crossings": [{**crossing._asdict(), "at": _numbers(crossing.at)} for crossing in one.crossings],
         }
-        for advice in found
+        for one in advice
     ]
 
 
@@ -69,18 +67,18 @@ def _table(advice: Advice, budget: float | None) -> Iterator[str]:
 def _nearest(advice: Advice) -> str:
     """Why there is no prediction of the model that comes nearest to one."""
     model = min(advice.models, key=lambda model: model.left)
-    return f"{model.lacks} ({brief([model.name])[model.name]})"
+    return f"{model.missing_reason} ({brief([model.name])[model.name]})"
 
 
 def _heading(advice: Advice) -> str:
     rows = "infinitely many rows" if advice.n_samples is None else f"N = {advice.n_samples}"
-    return f"{advice.sweep}: {short(advice.dataset)}, {rows}, D = {advice.dim}, {advice.loss:g} nats left"
+    return f"{advice.sweep}: {label(advice.dataset)}, {rows}, D = {advice.dim}, {advice.loss:g} nats left"
 
 
 def _cells(model: Model, names: dict[str, str], budget: float | None) -> tuple[str, str, str]:
     layers = "" if model.layers is None else _text(model.layers.layers)
     seconds = "" if model.seconds is None else _text(model.seconds)
-    remarks = "; ".join(filter(None, [model.lacks, _over(model, budget)]))
+    remarks = "; ".join(filter(None, [model.missing_reason, _over(model, budget)]))
     return layers, seconds, f"{names[model.name]}{f' ({remarks})' if remarks else ''}"
 
 
@@ -122,7 +120,7 @@ def _record(model: Model) -> dict[str, Any]:
         "layers": None if model.layers is None else _numbers(model.layers.layers),
         "seconds": None if model.seconds is None else _numbers(model.seconds),
         "extrapolated": None if model.layers is None else model.layers.extrapolated,
-        "lacks": model.lacks,
+        "missing_reason": model.missing_reason,
     }
 
 

@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 
 from gscale.analysis.advice.reach import Reach
-from gscale.analysis.labels import name_of
-from gscale.analysis import Curve, Estimate, Prediction, crossing, curves, exponent
-from gscale.results.tables import short
+from gscale.analysis.curves import Curve, loss_curves
+from gscale.analysis.intervals import Estimate
+from gscale.analysis.labels import model_label
+from gscale.analysis.prediction import Prediction
+from gscale.analysis.scaling_laws import crossing, exponent
 from gscale.errors import InputError
+from gscale.results.settings import label
 
 # Expectations, bounds and constructions are no models that could be fitted to rows.
-_NO_MODELS = ("Expected(", "LowerBound(", "WhiteningCouplings(")
+_NO_MODELS = ("expected", "bound", "construction")
 
 # Crossings further out than this are where two lines are nearly parallel.
 _FURTHEST = 1e5
@@ -25,17 +28,28 @@ _FURTHEST = 1e5
 class Model:
     """What a table says of one model at one D and loss.
 
-    ``layers`` and ``seconds`` are predictions for a run of one seed, None where there is nothing to
-    predict from, and seconds also where losses are exact and no model was fitted. ``lacks`` says why, or
-    what to beware of. ``left`` are the nats that all its layers leave at the nearest D that was run;
-    ``counts`` and ``times`` those of the seeds at each D that all reached.
+    Attributes
+    ----------
+    name : str
+    coupled : bool
+        Whether its layers have a coupling.
+    layers : Prediction or None
+        For a run of one seed; None where there is nothing to predict from.
+    seconds : Estimate or None
+        Of fitting so many layers; None too where losses are exact and no model was fitted.
+    missing_reason : str
+        Why there is no prediction, or what to beware of.
+    left : float
+        The nats that all its layers leave at the nearest D that was run.
+    counts, times : dict of int to array, shape (S,)
+        Layers and seconds of the seeds at each D that all reached.
     """
 
     name: str
     coupled: bool
     layers: Prediction | None
     seconds: Estimate | None
-    lacks: str
+    missing_reason: str
     left: float
     counts: dict[int, np.ndarray]
     times: dict[int, np.ndarray]
@@ -104,17 +118,17 @@ def advise(table: pd.DataFrame, dim: int, loss: float, only: str = "") -> list[A
     if not (math.isfinite(loss) and loss > 0):
         raise InputError(f"loss is {loss:g}: the nats that may be left are above 0")
     groups: dict[tuple[str, str, int | None], dict[str, list[Curve]]] = {}
-    for curve in curves(table):
-        if not str(curve.setting["training"]).startswith(_NO_MODELS):
+    for curve in loss_curves(table):
+        if curve.kind not in _NO_MODELS:
             models = groups.setdefault(_group(curve), {})
-            models.setdefault(f"{name_of(curve)}{curve.setting}", []).append(curve)
-    found = {key: models for key, models in groups.items() if only in f"{key[0]}: {short(key[1])}"}
-    if not found:
+            models.setdefault(f"{model_label(curve)}{curve.setting}", []).append(curve)
+    chosen = {key: models for key, models in groups.items() if only in f"{key[0]}: {label(key[1])}"}
+    if not chosen:
         missing = (
             f"--only {only}: no sweep or data set has this in its name" if only else "no losses of models"
         )
         raise InputError(f"{missing}; run gscale run models for some")
-    return [_advice(key, list(models.values()), dim, loss) for key, models in found.items()]
+    return [_advice(key, list(models.values()), dim, loss) for key, models in chosen.items()]
 
 
 def best(models: Sequence[Model], budget: float | None = None) -> Model | None:
@@ -143,14 +157,14 @@ def _advice(key: tuple[str, str, int | None], groups: list[list[Curve]], dim: in
 def _model(group: list[Curve], dim: int, loss: float) -> Model:
     dims = sorted({curve.dim for curve in group})
     reach = Reach({d: [curve for curve in group if curve.dim == d] for d in dims}, loss)
-    layers, lacks = reach.layers(dim)
+    layers, missing_reason = reach.layers(dim)
     whole = {d: n for d, n in reach.counts.items() if not np.isnan(n).any()}
     return Model(
-        name=name_of(group[0]),
+        name=model_label(group[0]),
         coupled=not pd.isna(group[0].setting["coupling"]),
         layers=layers,
         seconds=None if layers is None else reach.seconds(dim),
-        lacks=lacks,
+        missing_reason=missing_reason,
         left=reach.left(dim),
         counts=whole,
         times={d: reach.times[d] for d in whole},

@@ -7,7 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from gscale.analysis import UNKNOWN, Counts, Curve, Estimate, Left, Prediction, Sample, predict_layers
+from gscale.analysis.curves import Curve, ExcessTarget
+from gscale.analysis.intervals import UNKNOWN, Estimate
+from gscale.analysis.prediction import Prediction, predict_layers
+from gscale.analysis.replicates import Counts, Sample
 
 # A curve that needs more than so many times its depth, at the pace of its second half, is out of reach.
 _HOPELESS = 10
@@ -30,7 +33,7 @@ class Reach:
         Of exact curves, those at which they don't fall: they lack but depth. Others may come to a floor below
         their last layer, and are not extrapolated.
         """
-        allowed = math.inf if self._exact else 1.0
+        allowed = math.inf if self._is_population else 1.0
         far = [d for d, seeds in self.by_dim.items() if self._median_pace(seeds) > allowed]
         far += [d for d, seeds in self.by_dim.items() if math.isinf(self._median_pace(seeds))]
         return tuple(d for d in self.by_dim if far and d >= min(far))
@@ -38,7 +41,7 @@ class Reach:
     @cached_property
     def counts(self) -> dict[int, np.ndarray]:
         """Layers of the seeds to the loss at each D before those, NaN where they are not there."""
-        target = Left(self.loss)
+        target = ExcessTarget(self.loss)
         near = {d: seeds for d, seeds in self.by_dim.items() if d not in self.beyond}
         return {d: np.array([target(one) for one in seeds]) for d, seeds in near.items()}
 
@@ -51,47 +54,48 @@ class Reach:
         """The layers at some D, and what to beware of; or None, and why."""
         if self._none_at and dim <= self._none_at[-1]:
             return Prediction(dim, Estimate(0.0, 0.0, 0.0), dim < self._none_at[0]), ""
-        if lacks := self._lacks(dim):
-            return None, lacks
+        if reason := self._missing_reason(dim):
+            return None, reason
         depths = {d: np.array([len(one.excess) - 1.0 for one in self.by_dim[d]]) for d in self.counts}
-        found = predict_layers(Sample.of(self._told(self.counts), self._told(depths)), dim)
-        if _is_open(found.layers, 1.0):
-            low, high = found.layers.low, found.layers.high
+        sample = Sample.of(self._needing_layers(self.counts), self._needing_layers(depths))
+        prediction = predict_layers(sample, dim)
+        if _is_open(prediction.layers, 1.0):
+            low, high = prediction.layers.low, prediction.layers.high
             return None, f"not told: {low:.2g} to {high:.2g} layers, by D = {self._span}"
-        return found, self._caution(dim)
+        return prediction, self._caution(dim)
 
     def seconds(self, dim: int) -> Estimate | None:
         """Seconds of fitting at some D; None where they are unknown, as for exact curves."""
-        if self._exact:
+        if self._is_population:
             return None
         ends = {d: np.array([one.seconds[-1] for one in self.by_dim[d]]) for d in self.counts}
-        found = _scaled(self._told(self.times), self._told(ends), dim)
-        return None if math.isnan(found.value) or _is_open(found) else found
+        seconds = _scaled(self._needing_layers(self.times), self._needing_layers(ends), dim)
+        return None if math.isnan(seconds.value) or _is_open(seconds) else seconds
 
     def left(self, dim: int) -> float:
         """Nats that are left, at best, at the nearest D that was run."""
         return float(_least(self.by_dim[min(self.by_dim, key=lambda d: abs(math.log(d / dim)))]).mean())
 
     @property
-    def _exact(self) -> bool:
-        return next(iter(self.by_dim.values()))[0].exact
+    def _is_population(self) -> bool:
+        return next(iter(self.by_dim.values()))[0].is_population
 
     @property
     def _none_at(self) -> list[int]:
         """The D at which the loss is reached without a layer."""
         return [d for d, n in self.counts.items() if (n == 0).all()]
 
-    def _told(self, values: Counts) -> Counts:
+    def _needing_layers(self, values: Counts) -> Counts:
         """What tells how layers grow: where some are needed."""
         return {d: n for d, n in values.items() if d not in self._none_at}
 
     @property
     def _span(self) -> str:
-        dims = list(self._told(self.counts))
+        dims = list(self._needing_layers(self.counts))
         return f"{dims[0]} … {dims[-1]}"
 
-    def _lacks(self, dim: int) -> str:
-        reached = [d for d, n in self._told(self.counts).items() if not np.isnan(n).all()]
+    def _missing_reason(self, dim: int) -> str:
+        reached = [d for d, n in self._needing_layers(self.counts).items() if not np.isnan(n).all()]
         if self.beyond and (len(reached) < 2 or dim > reached[-1]):
             first = self.by_dim[self.beyond[0]]
             short = "out of reach" if self._median_pace(first) > _HOPELESS else "not reached"
@@ -109,7 +113,7 @@ class Reach:
         return ""
 
     def _caution(self, dim: int) -> str:
-        dims = list(self._told(self.counts))
+        dims = list(self._needing_layers(self.counts))
         return "" if dims[0] <= dim <= dims[-1] else f"extrapolated from D = {self._span}"
 
     def _median_pace(self, seeds: list[Curve]) -> float:
@@ -121,7 +125,7 @@ class Reach:
         0 where it is 0 at the largest D, as of the best of rivals, or of losses that are exact.
         """
         lowest = {d: _least(seeds) for d, seeds in self.by_dim.items()}
-        if self._exact or (lowest[max(lowest)] <= 0).any():
+        if self._is_population or (lowest[max(lowest)] <= 0).any():
             return Estimate(0.0, 0.0, 0.0)
         return _scaled({d: least for d, least in lowest.items() if (least > 0).all()}, None, dim)
 
@@ -150,8 +154,8 @@ def _least(seeds: list[Curve]) -> np.ndarray:
     return np.array([one.excess.min() for one in seeds])
 
 
-def _is_open(found: Estimate, unit: float = 0.0) -> bool:
-    return found.high > _OPEN * max(found.value, unit)
+def _is_open(estimate: Estimate, unit: float = 0.0) -> bool:
+    return estimate.high > _OPEN * max(estimate.value, unit)
 
 
 def _scaled(values: Counts, ends: Counts | None, dim: int) -> Estimate:
@@ -162,5 +166,5 @@ def _scaled(values: Counts, ends: Counts | None, dim: int) -> Estimate:
     unit = min(known)
     scaled = {d: n / unit for d, n in values.items()}
     limits = None if ends is None else {d: n / unit for d, n in ends.items()}
-    found = predict_layers(Sample.of(scaled, limits), dim).layers
-    return Estimate(unit * found.value, unit * found.low, unit * found.high)
+    layers = predict_layers(Sample.of(scaled, limits), dim).layers
+    return Estimate(unit * layers.value, unit * layers.low, unit * layers.high)

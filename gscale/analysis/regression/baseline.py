@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from gscale.analysis.regression.quantities import Gauge, position
-from gscale.results.tables import write_whole
+from gscale.analysis.regression.quantities import MonitoredQuantity, position
 from gscale.errors import InputError
+from gscale.runtime import write_output
 
 # What a baseline may move by and still be called the same, until somebody writes another tolerance: a
 # share of the level, and a slope that turns the line by as much at the ends of its D.
@@ -26,7 +26,18 @@ _HEAD = """# Baselines of gscale check. Made by gscale check DIR --baseline FILE
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """What one gauge was ``at`` each D or N: mean, standard deviation, number and skewness of seeds (n,)."""
+    """What one quantity was.
+
+    Attributes
+    ----------
+    name, along : str
+        As of the `MonitoredQuantity`.
+    at, means, scatter, n_seeds, skewness : array, shape (n,)
+        Each D or N, and of the seeds there: mean, standard deviation, number and skewness.
+    seconds : float
+    tolerance : dict of str to float
+        Of "level" and "slope".
+    """
 
     name: str
     along: str
@@ -57,7 +68,7 @@ def read(path: Path) -> Baseline:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        entries = tuple(_entry(one) for one in content.get("gauge", []))
+        entries = tuple(_entry(one) for one in content.get("quantity", []))
         reasons = tuple(str(reason) for reason in content.get("reasons", []))
     except OSError as error:
         raise InputError(
@@ -74,37 +85,33 @@ def read(path: Path) -> Baseline:
     return Baseline(entries, reasons)
 
 
-def write(path: Path, found: Sequence[Gauge], reason: str, before: Baseline | None) -> int:
-    """Write what was found as the baseline of its sweeps, with a reason more; say how many others were kept.
+def write(path: Path, measured: Sequence[MonitoredQuantity], reason: str, before: Baseline | None) -> int:
+    """Write what was measured as the baseline of its sweeps, with a reason; return how many others stay.
 
-    Sweeps of which nothing was found keep their entries, and entries that stay their tolerances.
+    Sweeps of which nothing was measured keep their entries, and entries that stay their tolerances.
     """
     old = {} if before is None else {entry.name: entry for entry in before.entries}
-    new = {gauge.name: _made(gauge, old.get(gauge.name)) for gauge in found}
+    new = {one.name: _entry_of(one, old.get(one.name)) for one in measured}
     sweeps = {_sweep(name) for name in new}
-    kept = {name: entry for name, entry in old.items() if name in new or _sweep(name) not in sweeps}
+    others = {name: entry for name, entry in old.items() if name in new or _sweep(name) not in sweeps}
     reasons = [*(() if before is None else before.reasons), f"{date.today()}: {reason}"]
     listed = "".join(f"  {_quoted(one)},\n" for one in reasons)
-    blocks = [_block(entry) for entry in (kept | new).values()]
+    blocks = [_block(entry) for entry in (others | new).values()]
     text = f"{_HEAD}\nreasons = [\n{listed}]\n\n" + "\n".join(blocks)
-    try:
-        write_whole(path, text.encode())
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}; choose another file with --baseline"
-        ) from None
-    return len(kept.keys() - new.keys())
+    write_output(path, text.encode(), "choose another file with --baseline")
+    return len(others.keys() - new.keys())
 
 
 def _sweep(name: str) -> str:
     return name.partition(": ")[0]
 
 
-def _made(gauge: Gauge, before: Entry | None) -> Entry:
-    rows = np.array([(at, *_moments(numbers)) for at, numbers in gauge.numbers.items()])
-    tolerance = _usual_tolerance(gauge, rows) | ({} if before is None else before.tolerance)
+def _entry_of(measured: MonitoredQuantity, before: Entry | None) -> Entry:
+    rows = np.array([(at, *_moments(numbers)) for at, numbers in measured.numbers.items()])
+    tolerance = _usual_tolerance(measured, rows) | ({} if before is None else before.tolerance)
     at, means, scatter, n_seeds, skewness = rows.T
-    return Entry(gauge.name, gauge.along, at, means, scatter, n_seeds, skewness, gauge.seconds, tolerance)
+    moments = at, means, scatter, n_seeds, skewness
+    return Entry(measured.name, measured.along, *moments, measured.seconds, tolerance)
 
 
 def _block(entry: Entry) -> str:
@@ -114,7 +121,7 @@ def _block(entry: Entry) -> str:
     )
     allowed = ", ".join(f"{name} = {value:.3g}" for name, value in entry.tolerance.items())
     lines = [
-        "[[gauge]]",
+        "[[quantity]]",
         f"name = {_quoted(entry.name)}",
         f"along = {_quoted(entry.along)}",
         f"tolerance = {{ {allowed} }}",
@@ -132,10 +139,10 @@ def _moments(numbers: np.ndarray) -> tuple[float, float, int, float]:
     return mean, float(numbers.std(ddof=1)), n, float(((numbers - mean) ** 3).mean() / numbers.std() ** 3)
 
 
-def _usual_tolerance(gauge: Gauge, rows: np.ndarray) -> dict[str, float]:
-    at, means = position(gauge.along, rows[:, 0]), rows[:, 1]
+def _usual_tolerance(measured: MonitoredQuantity, rows: np.ndarray) -> dict[str, float]:
+    at, means = position(measured.along, rows[:, 0]), rows[:, 1]
     # a thirtieth of a layer is nothing, of a loss it may be much
-    level = _SHARE * max(float(np.abs(means).mean()), 0 if gauge.target == "end" else 1)
+    level = _SHARE * max(float(np.abs(means).mean()), 0 if measured.target == "end" else 1)
     spread = float(at.max() - at.min())
     return {"level": level} | ({"slope": 2 * level / spread} if spread else {})
 

@@ -9,7 +9,6 @@ import pandas as pd
 from scipy.stats import betabinom, binom
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from gscale.bench.anomaly.detectors import methods
 from gscale.bench.anomaly.anomaly_sets import (
     Split,
     generated_sets,
@@ -18,9 +17,10 @@ from gscale.bench.anomaly.anomaly_sets import (
     real_sets,
     sessions_split,
 )
-from gscale.results.tables import write_whole
+from gscale.bench.anomaly.detectors import methods
 from gscale.errors import InputError
 from gscale.estimators import GaussianizationDetector
+from gscale.results.tables import write_whole
 
 RATES = (0.001, 0.01, 0.05)
 _CONTAMINATION = 0.05

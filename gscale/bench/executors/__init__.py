@@ -1,1 +1,1 @@
-"""Running many cells: claimed, measured, written and, where they fail, recorded."""
+"""Running many cells: locked, measured, written and, where they fail, recorded."""

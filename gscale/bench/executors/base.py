@@ -1,4 +1,4 @@
-"""Cells side by side: a crew computes them elsewhere, this process claims, hands out and keeps them.
+"""Cells side by side: an executor computes them elsewhere; this process locks, submits and stores them.
 
 Nobody else writes, so that a worker that is killed, or outlives its run, leaves nothing half done.
 """
@@ -9,29 +9,29 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Protocol
 
+from gscale.bench.executors.task import Measured, Outcome, Task, store
 from gscale.results.locks import claim
-from gscale.bench.executors.task import Measured, Outcome, Task, keep
 
-_PAUSE = 0.2  # seconds between looks at cells that other runs have
+_PAUSE = 0.2  # seconds between looks at cells that other runs compute
 
 
-class Crew(Protocol):
-    """Whoever computes cells."""
+class Executor(Protocol):
+    """Whatever computes cells."""
 
     @property
     def side_by_side(self) -> bool:
         """Whether several at once."""
         ...
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many more cells it takes now."""
         ...
 
-    def give(self, task: Task) -> None:
+    def submit(self, task: Task) -> None:
         """Let it compute a cell."""
         ...
 
-    def back(self) -> Iterable[tuple[Task, Measured]]:
+    def completed(self) -> Iterable[tuple[Task, Measured]]:
         """What is computed; waits a moment where nothing is.
 
         Raises
@@ -42,13 +42,13 @@ class Crew(Protocol):
         ...
 
 
-def run_in_crew(
+def run_on(
+    executor: Executor,
     tasks: Iterable[Task],
-    crew: Crew,
-    begin: Callable[[Task], object],
-    end: Callable[[Task, Outcome], None],
+    on_start: Callable[[Task], object],
+    on_result: Callable[[Task, Outcome], None],
 ) -> None:
-    """Run tasks in a crew, told of as by `gscale.bench.executors.serial.run_serially`.
+    """Run tasks on an executor, with the callbacks of `gscale.bench.executors.serial.run_serially`.
 
     Raises
     ------
@@ -56,43 +56,43 @@ def run_in_crew(
         If a cell's data cannot be used, or the folder cannot be written.
     """
     waiting = deque(tasks)
-    claims: dict[Task, ExitStack] = {}
+    locks: dict[Task, ExitStack] = {}
     try:
-        while waiting or claims:
-            _hand_out(waiting, claims, crew, begin, end)
-            for task, measured in crew.back():
-                with claims.pop(task):
-                    outcome = keep(task, measured)
-                end(task, outcome)
-            if waiting and not claims:
+        while waiting or locks:
+            _submit_all(waiting, locks, executor, on_start, on_result)
+            for task, measured in executor.completed():
+                with locks.pop(task):
+                    outcome = store(task, measured)
+                on_result(task, outcome)
+            if waiting and not locks:
                 time.sleep(_PAUSE)
     finally:
-        for claimed in claims.values():
-            claimed.close()
+        for lock in locks.values():
+            lock.close()
 
 
-def _hand_out(
+def _submit_all(
     waiting: deque[Task],
-    claims: dict[Task, ExitStack],
-    crew: Crew,
-    begin: Callable[[Task], object],
-    end: Callable[[Task, Outcome], None],
+    locks: dict[Task, ExitStack],
+    executor: Executor,
+    on_start: Callable[[Task], object],
+    on_result: Callable[[Task, Outcome], None],
 ) -> None:
-    """Give the crew as much as it takes; what other runs have goes to the end of the queue."""
+    """Submit as much as the executor takes; what other runs compute goes to the end of the queue."""
     for _ in range(len(waiting)):
         task = waiting.popleft()
         if task.is_done():
-            end(task, Outcome("there"))
+            on_result(task, Outcome("present"))
             continue
-        if not crew.room():
+        if not executor.capacity():
             waiting.appendleft(task)
             return
         with ExitStack() as stack:
             if not stack.enter_context(claim(task.folder, task.cell.id)):
                 waiting.append(task)
-            elif task.is_done():  # it came just before the claim
-                end(task, Outcome("there"))
+            elif task.is_done():  # another run finished it just before the lock
+                on_result(task, Outcome("present"))
             else:
-                begin(task)
-                crew.give(task)
-                claims[task] = stack.pop_all()
+                on_start(task)
+                executor.submit(task)
+                locks[task] = stack.pop_all()

@@ -1,4 +1,4 @@
-"""A crew of the workers of a dask.distributed scheduler; each brings a device of its own."""
+"""An executor of the workers of a dask.distributed scheduler; each brings a device of its own."""
 
 import pickle
 import signal
@@ -15,7 +15,7 @@ import cloudpickle
 import distributed
 
 from gscale.bench.executors.task import Measured, Task
-from gscale.bench.executors.worker import answer, settle
+from gscale.bench.executors.worker import answer, configure
 from gscale.errors import InputError
 
 _LOOK = 0.2  # seconds between looks at Ctrl-C
@@ -23,8 +23,8 @@ _PATIENCE = 15  # seconds to find a scheduler
 _ONE = Lock()  # a worker's device is for one cell at a time, whatever number of threads the worker has
 
 
-class Cluster:
-    """Workers of a scheduler that compute cells; a context takes leave of it.
+class DaskCluster:
+    """Workers of a scheduler that compute cells; leaving the context disconnects from it.
 
     A cell whose worker is lost goes to another one, until it has lost as many as the scheduler allows.
 
@@ -44,7 +44,7 @@ class Cluster:
     def __init__(self, address: str | None, number: int = 1) -> None:
         here = {"n_workers": number, "threads_per_worker": 1, "dashboard_address": None}
         try:
-            with _deaf():
+            with _sigint_ignored():
                 self._client = distributed.Client(address, timeout=_PATIENCE, **({} if address else here))
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
@@ -70,16 +70,16 @@ class Cluster:
         with _answering():
             return len(self._client.nthreads())
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         return max(self._number() - len(self._tasks), 0)
 
-    def give(self, task: Task) -> None:
-        sent = _pickled(task)
+    def submit(self, task: Task) -> None:
+        pickled = _pickled(task)
         with _answering():
             key = f"gscale-{task.sweep}-{task.cell.id}"
-            self._tasks[self._client.submit(compute, sent, key=key, pure=False)] = task
+            self._tasks[self._client.submit(compute, pickled, key=key, pure=False)] = task
 
-    def back(self) -> Iterator[tuple[Task, Measured]]:
+    def completed(self) -> Iterator[tuple[Task, Measured]]:
         for future in self._finished():
             task = self._tasks.pop(future)
             yield task, _result(future)
@@ -97,7 +97,7 @@ def _pickled(task: Task) -> bytes:
     for name, module in list(sys.modules.items()):
         if name.startswith("gscale_sweep_"):
             cloudpickle.register_pickle_by_value(module)
-    content: bytes = cloudpickle.dumps((task.sweep, task.cell))
+    content: bytes = cloudpickle.dumps((task.sweep, task.cell, task.figure))
     return content
 
 
@@ -106,10 +106,10 @@ def _result(future: Any) -> Measured:
         if future.status == "error":
             error = future.exception()
             return Measured(0.0, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
-        found = future.result()
-    if isinstance(found, InputError):
-        raise found
-    return found
+        result: Measured | InputError = future.result()
+    if isinstance(result, InputError):
+        raise result
+    return result
 
 
 @contextmanager
@@ -125,8 +125,8 @@ def _answering() -> Iterator[None]:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Processes that start here inherit that Ctrl-C is not for them: the run ends them."""
+def _sigint_ignored() -> Iterator[None]:
+    """Processes that start here inherit that they ignore Ctrl-C: the run ends them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -134,13 +134,13 @@ def _deaf() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def compute(sent: bytes) -> Measured | InputError:
+def compute(pickled: bytes) -> Measured | InputError:
     """What a worker does with a cell."""
-    _settled()
+    _configured()
     with _ONE:
-        return answer(*pickle.loads(sent))
+        return answer(*pickle.loads(pickled))
 
 
 @cache
-def _settled() -> None:
-    settle()
+def _configured() -> None:
+    configure()

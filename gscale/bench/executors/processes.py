@@ -1,4 +1,4 @@
-"""A crew of worker processes: one that dies or takes too long costs its cell, not the run."""
+"""An executor of worker processes: one that dies or takes too long costs its cell, not the run."""
 
 import multiprocessing
 import os
@@ -24,15 +24,15 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
     task: Task | None = None
-    begun: float | None = None  # monotonic seconds; None until the worker says so: first it imports
+    started: float | None = None  # monotonic seconds; None until the worker says so: first it imports
 
-    def give(self, task: Task) -> None:
-        self.pipe.send((task.sweep, task.cell))
-        self.task, self.begun = task, None
+    def submit(self, task: Task) -> None:
+        self.pipe.send((task.sweep, task.cell, task.figure))
+        self.task, self.started = task, None
 
     @property
     def seconds(self) -> float:
-        return 0.0 if self.begun is None else time.monotonic() - self.begun
+        return 0.0 if self.started is None else time.monotonic() - self.started
 
     def end(self) -> None:
         self.pipe.close()
@@ -40,7 +40,7 @@ class _Worker:
         self.process.join()
 
 
-class Pool:
+class ProcessPool:
     """Processes that compute cells, each with its share of the processors; a context ends them.
 
     Parameters
@@ -70,35 +70,35 @@ class Pool:
     def side_by_side(self) -> bool:
         return self._number > 1
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         return self._number - len(self._busy())
 
     def _busy(self) -> dict[int, _Worker]:
         return {index: worker for index, worker in self._workers.items() if worker.task}
 
-    def give(self, task: Task) -> None:
+    def submit(self, task: Task) -> None:
         index = next(index for index in range(self._number) if index not in self._busy())
         if index not in self._workers:
             self._workers[index] = self._started(index)
         try:
-            self._workers[index].give(task)
+            self._workers[index].submit(task)
         except OSError:  # it died between two cells
             self._end(index)
             self._workers[index] = self._started(index)
-            self._workers[index].give(task)
+            self._workers[index].submit(task)
 
-    def back(self) -> Iterator[tuple[Task, Measured]]:
+    def completed(self) -> Iterator[tuple[Task, Measured]]:
         busy = self._busy()
         wait([worker.pipe for worker in busy.values()], _LOOK)
         for index, worker in busy.items():
             assert worker.task is not None
-            measured = self._looked_at(index, worker)
+            measured = self._answer(index, worker)
             if measured is not None:
                 task, worker.task = worker.task, None
                 yield task, measured
 
-    def _looked_at(self, index: int, worker: _Worker) -> Measured | None:
-        """What came of a worker's cell; None while it is at it."""
+    def _answer(self, index: int, worker: _Worker) -> Measured | None:
+        """What came of a worker's cell; None while it computes."""
         try:
             answer = worker.pipe.recv() if worker.pipe.poll() else None
         except (EOFError, OSError):
@@ -111,8 +111,8 @@ class Pool:
             raise answer
         if isinstance(answer, Measured):
             return answer
-        if answer == "begun":
-            worker.begun = time.monotonic()
+        if answer == "started":
+            worker.started = time.monotonic()
         if self._timeout is None or worker.seconds <= self._timeout:
             return None
         self._end(index)

@@ -1,4 +1,4 @@
-"""One cell of a run: computed, here or elsewhere, and then kept as a table or a failure record."""
+"""One cell of a run: computed, here or elsewhere, and then stored as a table or a failure record."""
 
 import time
 import traceback
@@ -9,25 +9,26 @@ from typing import Literal
 
 import pandas as pd
 
-from gscale.results import journal, tables as store
-from gscale.results.locks import claim
-from gscale.bench.measure.timing import Tick
+from gscale.bench.cell import Cell
+from gscale.bench.measure.base import OnLayer
 from gscale.bench.measure.run_cell import run_cell
-from gscale.bench.sweep import Cell
 from gscale.errors import InputError
+from gscale.results import journal, tables
+from gscale.results.locks import claim
 
 
 @dataclass(frozen=True)
 class Task:
-    """A cell, the name of its sweep, the folder of its table, and whether others run meanwhile."""
+    """A cell, the name and figure of its sweep, the folder of its table, and whether others run meanwhile."""
 
     sweep: str
     cell: Cell
     folder: Path
+    figure: str = "scaling"
     side_by_side: bool = False
 
     def is_done(self) -> bool:
-        return store.cell_path(self.folder, self.cell.id).exists()
+        return tables.cell_path(self.folder, self.cell.id).exists()
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,20 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: ``held`` is that another process has it."""
+    """What became of a task: ``locked`` is that another process computes it."""
 
-    state: Literal["run", "there", "failed", "held"]
+    state: Literal["run", "present", "failed", "locked"]
     seconds: float = 0.0
     error: str = ""
 
 
-def attempt(task: Task, tick: Tick, interrupted: Callable[[], bool]) -> Outcome:
-    """Measure and keep a cell that is neither there nor claimed.
+def run_task(task: Task, on_layer: OnLayer, interrupted: Callable[[], bool]) -> Outcome:
+    """Measure and store a cell that is neither there nor locked by another process.
 
     Parameters
     ----------
     task : Task
-    tick : callable
+    on_layer : callable
         Called with the number of layers done.
     interrupted : callable
         Whether Ctrl-C came: jax may make another error of it, which is no failure of the cell.
@@ -67,19 +68,20 @@ def attempt(task: Task, tick: Tick, interrupted: Callable[[], bool]) -> Outcome:
         If the cell's data cannot be used, or the folder cannot be written.
     """
     if task.is_done():
-        return Outcome("there")
-    with claim(task.folder, task.cell.id) as mine:
-        if not mine:
-            return Outcome("held")
-        if not task.is_done():  # it may have come just before the claim
-            return keep(task, measure(task.sweep, task.cell, tick, interrupted))
-        return Outcome("there")
+        return Outcome("present")
+    with claim(task.folder, task.cell.id) as claimed:
+        if not claimed:
+            return Outcome("locked")
+        if task.is_done():  # another run finished it just before the lock
+            return Outcome("present")
+        return store(task, measure(task.sweep, task.cell, task.figure, on_layer, interrupted))
 
 
 def measure(
     sweep: str,
     cell: Cell,
-    tick: Tick = lambda _: None,
+    figure: str = "scaling",
+    on_layer: OnLayer = lambda _: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Measured:
     """Compute a cell and write nothing; an error of its own is part of what comes back.
@@ -89,21 +91,21 @@ def measure(
     InputError
         If the cell's data cannot be used.
     """
-    begun = time.perf_counter()
+    start = time.perf_counter()
     histograms: list[pd.DataFrame] = []
     try:
-        rows = run_cell(cell, sweep, tick, histograms.append)
+        rows = run_cell(cell, sweep, on_layer, histograms.append, figure)
     except InputError:
         raise
     except Exception as error:
         if interrupted():
             raise KeyboardInterrupt from error
         text = f"{type(error).__name__}: {error}"
-        return Measured(time.perf_counter() - begun, error=text, traceback=traceback.format_exc())
-    return Measured(time.perf_counter() - begun, rows, histograms[0] if histograms else None)
+        return Measured(time.perf_counter() - start, error=text, traceback=traceback.format_exc())
+    return Measured(time.perf_counter() - start, rows, histograms[0] if histograms else None)
 
 
-def keep(task: Task, measured: Measured) -> Outcome:
+def store(task: Task, measured: Measured) -> Outcome:
     """Write what came of a cell: its table, or a failure record.
 
     Raises
@@ -112,12 +114,12 @@ def keep(task: Task, measured: Measured) -> Outcome:
         If the folder cannot be written.
     """
     if measured.rows is None:
-        path = store.write_failure(task.folder, task.cell.id, _record(task, measured))
+        path = tables.write_failure(task.folder, task.cell.id, _record(task, measured))
         return Outcome("failed", measured.seconds, f"{measured.error}; see {path}")
     if measured.histograms is not None:
-        store.write_histograms(task.folder, task.cell.id, measured.histograms)
+        tables.write_histograms(task.folder, task.cell.id, measured.histograms)
     rows = measured.rows.assign(side_by_side=task.side_by_side)
-    store.write_cell(task.folder, task.cell.id, rows)
+    tables.write_cell(task.folder, task.cell.id, rows)
     journal.note(task.folder, task.cell.id, measured.seconds)
     return Outcome("run", measured.seconds)
 

@@ -6,24 +6,22 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from gscale.bench import catalog
+from gscale.bench.cell import Cell
 from gscale.bench.executors.task import Measured, measure
-from gscale.bench.sweep import Cell
-from gscale.runtime import keep_compiled
 from gscale.errors import InputError
-from gscale.runtime import keep_from_hanging, keep_lapack_to_one_thread
+from gscale.runtime import cache_compiled_programs, limit_threads
 
 
-def settle() -> None:
+def configure() -> None:
     """What the command does before it computes, in a process that it did not start."""
-    keep_from_hanging()
-    keep_lapack_to_one_thread()
-    keep_compiled()
+    limit_threads()
+    cache_compiled_programs()
 
 
-def answer(sweep: str, cell: Cell) -> Measured | InputError:
+def answer(sweep: str, cell: Cell, figure: str) -> Measured | InputError:
     """What came of a cell, or why its data cannot be used."""
     try:
-        return measure(sweep, cell)
+        return measure(sweep, cell, figure)
     except InputError as error:
         return error
 
@@ -34,7 +32,7 @@ def serve(pipe: Connection, files: Sequence[str], processors: set[int]) -> None:
     Parameters
     ----------
     pipe : Connection
-        Names of sweeps with cells come in; "begun", then a `Measured` or an `InputError` go back for each.
+        Names of sweeps, cells and figures come in; "started", then a `Measured` or an `InputError` goes back.
     files : sequence of str
         The user's sweep files, whose classes cells are made of.
     processors : set of int
@@ -43,13 +41,13 @@ def serve(pipe: Connection, files: Sequence[str], processors: set[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, processors)
-    settle()
+    configure()
     for file in files:
         catalog.load(file)
     try:
         while True:
-            sweep, cell = pipe.recv()
-            pipe.send("begun")
-            pipe.send(answer(sweep, cell))
+            task = pipe.recv()
+            pipe.send("started")
+            pipe.send(answer(*task))
     except (EOFError, OSError):  # the run has ended, or was killed
         return

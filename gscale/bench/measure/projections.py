@@ -1,8 +1,8 @@
-"""Rows seen along a direction: how far from normal, and their histograms."""
+"""Rows seen along a direction: how far from normal they are, and their histograms."""
 
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -10,39 +10,84 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from gscale.bench.measure.timing import Curves, Tick, timed
-from gscale.bench.measure.on_covariances import seed_keys
-from gscale.bench.sweep import Cell, Projections
-from gscale.data.base import Rows
+from gscale.bench.measure.base import Curves, OnHistograms, OnLayer, OnRows
+from gscale.bench.measure.sampled_rows import checked_rows
+from gscale.bench.measure.timing import seed_keys, timed
 from gscale.bijections.base import product
-from gscale.theory import bimodal_quantiles, find_projection, projected_distance
+from gscale.bijections.rotations import Identity
+from gscale.errors import InputError
+from gscale.flows.flow import LayerSpec
+from gscale.theory.projection_pursuit import bimodal_quantiles, find_projection, projected_distance
+from gscale.validation import check_at_least
 
-Keep = Callable[[pd.DataFrame], object]
+if TYPE_CHECKING:
+    from gscale.bench.cell import Cell
+
+NO_LAYER = LayerSpec(Identity(), Identity())
 
 _EDGES = np.linspace(-6, 6, 121)
 _NAMES = ("random", "furthest", "bimodal")
 
 
-def distance_curves(
-    cell: Cell, training: Projections, rows: Iterable[Rows], tick: Tick, keep: Keep
-) -> Curves:
-    """W2 to N(0, 1) along a random direction and the furthest one, of each seed's rows."""
-    _, keys = seed_keys(cell.seeds)
-    search = _search(training)
-    runs = [timed(search, key, part.train, part.test) for key, part in zip(keys, rows, strict=True)]
-    if training.modes_at is not None:
-        images = [run.result[1] for run in runs]
-        keep(_histograms(cell.seeds, images).assign(cell_id=cell.id))
-    tick(cell.n_layers)
-    distances = np.array([run.result[0] for run in runs], float)  # (S, 2 directions, 2 kinds of rows)
-    seconds = np.array([0.0, sum(run.seconds for run in runs)])
-    return Curves("w2", distances[..., 0], distances[..., 1], seconds, runs[0].seconds_compile)
+@dataclass(frozen=True)
+class Projections(OnRows):
+    """No layers: the rows along a random direction and along the one on which they are furthest from normal.
+
+    With 0 and 1 layers the "loss" is the W2 distance to N(0, 1) along the first and the second, on the rows
+    searched and on fresh ones. Where ``modes_at`` is given, a third direction is searched for, on which the
+    rows come nearest to two modes at ± it, and the histograms along all three are kept.
+
+    Parameters
+    ----------
+    n_restarts, n_steps : int
+        Random starts of a search, and steps from each; see `gscale.theory.find_projection`.
+    modes_at : float or None
+        Where the modes are to be, see `gscale.theory.bimodal_quantiles`.
+
+    Raises
+    ------
+    InputError
+        If a count is below 1 or ``modes_at`` not in (0, 1).
+    """
+
+    n_restarts: int = 4
+    n_steps: int = 60
+    modes_at: float | None = None
+
+    kind = "projections"
+
+    def __post_init__(self) -> None:
+        check_at_least(1, {"n_restarts": self.n_restarts, "n_steps": self.n_steps})
+        if self.modes_at is not None and not 0 < self.modes_at < 1:
+            raise InputError(f"modes_at is {self.modes_at}: for a variance of 1 it lies between 0 and 1")
+
+    def check(self, cell: "Cell") -> None:
+        if cell.n_layers != 1 or cell.layer != NO_LAYER:
+            raise InputError(f"{self!r} fits no layers: n_layers is 1, layer is NO_LAYER, not {cell.layer!r}")
+        super().check(cell)
+
+    def layer_seconds(self, cell: "Cell") -> float:
+        return (cell.n_samples or 0) * self.n_restarts * self.n_steps * (1e-7 + 2e-10 * cell.dim)
+
+    def curves(self, cell: "Cell", on_layer: OnLayer, on_histograms: OnHistograms) -> Curves:
+        """W2 to N(0, 1) along a random direction and the furthest one, of each seed's rows."""
+        data_keys, keys = seed_keys(cell.seeds)
+        search = _search(self)
+        rows = (checked_rows(cell, key) for key in data_keys)  # one seed's at a time: they may be large
+        runs = [timed(search, key, part.train, part.test) for key, part in zip(keys, rows, strict=True)]
+        if self.modes_at is not None:
+            images = [run.result[1] for run in runs]
+            on_histograms(_histograms(cell.seeds, images).assign(cell_id=cell.id))
+        on_layer(cell.n_layers)
+        distances = np.array([run.result[0] for run in runs], float)  # (S, 2 directions, 2 kinds of rows)
+        seconds = np.array([0.0, sum(run.seconds for run in runs)])
+        return Curves("w2", distances[..., 0], distances[..., 1], seconds, runs[0].seconds_compile)
 
 
 @cache
-def _search(training: Projections) -> Any:
+def _search(mode: Projections) -> Any:
     """A jitted function of a key and the rows searched and fresh: distances (2, 2), images of the rows."""
-    effort = {"n_restarts": training.n_restarts, "n_steps": training.n_steps}
+    effort = {"n_restarts": mode.n_restarts, "n_steps": mode.n_steps}
 
     def one(key: Array, x: Array, fresh: Array) -> tuple[Array, tuple[Array, Array] | None]:
         random_key, search_key, other_key = jax.random.split(key, 3)
@@ -51,9 +96,9 @@ def _search(training: Projections) -> Any:
         frame = jnp.stack([random / jnp.linalg.norm(random), furthest])
         along = jax.vmap(projected_distance, (0, None))
         distances = jnp.stack([along(frame, x), along(frame, fresh)], 1)
-        if training.modes_at is None:
+        if mode.modes_at is None:
             return distances, None
-        law = bimodal_quantiles(training.modes_at, len(x))
+        law = bimodal_quantiles(mode.modes_at, len(x))
         bimodal, _ = find_projection(other_key, x, towards=law, **effort)
         frame = jnp.concatenate([frame, bimodal[None]])
         return distances, (product(frame, x.T), product(frame, fresh.T))
@@ -63,7 +108,7 @@ def _search(training: Projections) -> Any:
 
 def _histograms(seeds: tuple[int, ...], images: list[tuple[Array, Array]]) -> pd.DataFrame:
     """Counts of the rows' images, (3, N) and (3, M) for each seed, in the same bins."""
-    parts = [
+    tables = [
         pd.DataFrame(
             {
                 "seed": seed,
@@ -78,4 +123,4 @@ def _histograms(seeds: tuple[int, ...], images: list[tuple[Array, Array]]) -> pd
         for kind, frame in zip(("searched", "fresh"), pair, strict=True)
         for name, image in zip(_NAMES, np.asarray(frame, float), strict=True)
     ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)

@@ -6,28 +6,18 @@ import jax
 import numpy as np
 import pandas as pd
 
-from gscale.bench.measure import on_covariances as exact, projections, sampled
-from gscale.bench.measure.timing import Curves, Tick
-from gscale.bench.measure.projections import Keep
+from gscale.bench.cell import Cell
+from gscale.bench.measure.base import Curves, OnHistograms, OnLayer
 from gscale.bench.provenance import provenance
-from gscale.results.tables import SCHEMA_VERSION
-from gscale.bench.sweep import (
-    Cell,
-    EndToEnd,
-    EndToEndScales,
-    Expected,
-    Layerwise,
-    LayerwiseTrained,
-    LowerBound,
-    Population,
-    Projections,
-    WhiteningCouplings,
-)
-from gscale.flows.end_to_end import Refined
+from gscale.results.schema import SCHEMA_VERSION
 
 
 def run_cell(
-    cell: Cell, sweep: str, tick: Tick = lambda _: None, keep: Keep = lambda _: None
+    cell: Cell,
+    sweep: str,
+    on_layer: OnLayer = lambda _: None,
+    on_histograms: OnHistograms = lambda _: None,
+    figure: str = "scaling",
 ) -> pd.DataFrame:
     """Measure one cell and return its rows, one for each seed and depth.
 
@@ -37,10 +27,17 @@ def run_cell(
         What to measure.
     sweep : str
         Name kept in the rows.
-    tick : callable, optional
+    on_layer : callable, optional
         Called with the number of layers done after each layer.
-    keep : callable, optional
+    on_histograms : callable, optional
         Called with the cell's histograms, where it has any, for `gscale.results.tables.write_histograms`.
+    figure : str
+        What the sweep is drawn as, kept in the rows.
+
+    Returns
+    -------
+    DataFrame
+        S (L + 1) rows with the columns of `gscale.results.schema.SCHEMA`.
 
     Raises
     ------
@@ -50,7 +47,7 @@ def run_cell(
         If a loss is not finite.
     """
     with jax.enable_x64(cell.dtype == "float64"):
-        curves = _curves(cell, tick, keep)
+        curves = cell.training.curves(cell, on_layer, on_histograms)
     for losses in (curves.loss_train, curves.loss_test):
         if losses is not None and not np.isfinite(losses).all():
             seed, layer = np.argwhere(~np.isfinite(losses))[0]
@@ -58,37 +55,10 @@ def run_cell(
                 f"{cell} (cell {cell.id}): loss is {losses[seed, layer]} "
                 f"with {layer} layers, seed {cell.seeds[seed]}"
             )
-    return _rows(cell, sweep, curves)
+    return _rows(cell, curves).assign(sweep=sweep, figure=figure)
 
 
-def _curves(cell: Cell, tick: Tick, keep: Keep) -> Curves:
-    match cell.training:
-        case Layerwise():
-            return sampled.layerwise_curves(cell, cell.layer, cell.training.first, tick)
-        case LayerwiseTrained():
-            layer = Refined(cell.layer, cell.training.training)
-            return sampled.layerwise_curves(cell, layer, cell.training.first, tick)
-        case EndToEnd():
-            return sampled.end_to_end_curves(cell, cell.training, tick)
-        case Projections():
-            data_keys, _ = exact.seed_keys(cell.seeds)
-            rows = (
-                sampled.checked_rows(cell, key) for key in data_keys
-            )  # one seed's at a time: they may be large
-            return projections.distance_curves(cell, cell.training, rows, tick, keep)
-        case Population():
-            return exact.population_curves(cell, tick)
-        case Expected():
-            return exact.factor_curves(cell, exact.expected_factor, tick)
-        case LowerBound():
-            return exact.factor_curves(cell, exact.lowest_factor, tick)
-        case EndToEndScales():
-            return exact.scales_curves(cell, cell.training, tick)
-        case WhiteningCouplings():
-            return exact.whitening_curves(cell, tick)
-
-
-def _rows(cell: Cell, sweep: str, curves: Curves) -> pd.DataFrame:
+def _rows(cell: Cell, curves: Curves) -> pd.DataFrame:
     n_seeds, n_rows = curves.loss_test.shape
     train_losses = np.full(curves.loss_test.shape, np.nan) if curves.loss_train is None else curves.loss_train
     measured = pd.DataFrame(
@@ -100,18 +70,12 @@ def _rows(cell: Cell, sweep: str, curves: Curves) -> pd.DataFrame:
             "seconds": np.tile(curves.seconds / n_seeds, n_seeds),
         }
     )
+    n = len(measured)
+    counts = {name: pd.array([getattr(cell, name)] * n, "Int64") for name in ("n_samples", "n_test")}
     return measured.assign(
         schema=SCHEMA_VERSION,
-        sweep=sweep,
         cell_id=cell.id,
-        dataset=repr(cell.dataset),
-        dim=cell.dim,
-        n_samples=pd.array([cell.n_samples] * len(measured), dtype="Int64"),
-        rotation=repr(cell.layer.rotation),
-        marginal=repr(cell.layer.marginal),
-        coupling=None if cell.layer.coupling is None else repr(cell.layer.coupling),
-        training=repr(cell.training),
-        dtype=cell.dtype,
+        **(cell.settings() | counts),
         metric=curves.metric,
         seconds_compile=curves.seconds_compile,
         side_by_side=False,

@@ -1,4 +1,4 @@
-"""The clock: compilation apart from running, one call a layer."""
+"""Timing: compilation apart from running, one call for each layer."""
 
 import time
 from collections.abc import Callable
@@ -10,21 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-Tick = Callable[[int], None]
+from gscale.bench.measure.base import OnLayer
+
 Step = Any  # a jitted function (keys, state, index) -> (state, output)
 
 
-class Curves(NamedTuple):
-    """Loss curves of one cell: losses (S, L+1) in nats, seconds (L+1,) of all seeds together."""
-
-    metric: str
-    loss_train: np.ndarray | None
-    loss_test: np.ndarray
-    seconds: np.ndarray
-    seconds_compile: float
-
-
-class Timed(NamedTuple):
+class TimedResult(NamedTuple):
     """What a compiled function returned, and the seconds of its run and of its compilation."""
 
     result: Any
@@ -32,7 +23,7 @@ class Timed(NamedTuple):
     seconds_compile: float
 
 
-class Walked(NamedTuple):
+class LayerRun(NamedTuple):
     """The state behind the last layer, each layer's output, seconds (L+1,) to each depth, and to compile."""
 
     state: Any
@@ -41,36 +32,56 @@ class Walked(NamedTuple):
     seconds_compile: float
 
 
-def walk(step: Step, keys: Array, state: Any, n_layers: int, tick: Tick) -> Walked:
+def run_layers(step: Step, keys: Array, state: Any, n_layers: int, on_layer: OnLayer) -> LayerRun:
     """Add layers one by one: ``step(keys, state, index)`` gives the next state, and an output to keep.
 
     A jitted step that donates its state serves all cells of its shapes: it is compiled once for them.
+
+    Parameters
+    ----------
+    step : callable
+        A jitted function of keys (S,), a state and the index of the layer.
+    keys : Array, shape (S,)
+    state : pytree
+        Of all seeds, before the first layer.
+    n_layers : int
+    on_layer : callable
+        Called with the number of layers done.
     """
     # One call a layer and no scan: the clock and Ctrl-C get their turn, at some 0.1 ms a layer.
     compiled, seconds_compile = _compiled(step, keys, state, jnp.int32(0))
     outputs, seconds = [], [0.0]
-    begun = time.perf_counter()
+    start = time.perf_counter()
     for layer in range(n_layers):
         state, output = jax.block_until_ready(compiled(keys, state, jnp.int32(layer)))
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - start)
         outputs.append(output)
-        tick(layer + 1)
-    return Walked(state, outputs, np.array(seconds), seconds_compile)
+        on_layer(layer + 1)
+    return LayerRun(state, outputs, np.array(seconds), seconds_compile)
 
 
-def timed(function: Any, *args: Any) -> Timed:
+def timed(function: Any, *args: Any) -> TimedResult:
     """Compile a jitted function, then run it."""
     compiled, seconds_compile = _compiled(function, *args)
-    begun = time.perf_counter()
-    result = jax.block_until_ready(compiled(*args))
-    return Timed(result, time.perf_counter() - begun, seconds_compile)
+    return timed_call(compiled, *args)._replace(seconds_compile=seconds_compile)
 
 
-def timed_call(function: Callable[..., Any], *args: Any) -> Timed:
+def timed_call(function: Callable[..., Any], *args: Any) -> TimedResult:
     """Run a function as it is; what it compiles on its first call is in its seconds."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     result = jax.block_until_ready(function(*args))
-    return Timed(result, time.perf_counter() - begun, 0.0)
+    return TimedResult(result, time.perf_counter() - start, 0.0)
+
+
+def seed_keys(seeds: tuple[int, ...]) -> tuple[Array, Array]:
+    """The keys (S,) of the seeds' data and of their layers; the same whatever cell, order or worker."""
+    return _seed_keys(np.array(seeds, np.uint32))
+
+
+@jax.jit
+def _seed_keys(seeds: Array) -> tuple[Array, Array]:
+    keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(seeds)
+    return keys[:, 0], keys[:, 1]
 
 
 def _compiled(function: Any, *args: Any) -> tuple[Callable[..., Any], float]:
@@ -82,6 +93,6 @@ def _compiled(function: Any, *args: Any) -> tuple[Callable[..., Any], float]:
 @lru_cache(maxsize=64)
 def _compiled_for(function: Any, structure: Any, types: tuple[Any, ...]) -> tuple[Callable[..., Any], float]:
     shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in types]
-    begun = time.perf_counter()
+    start = time.perf_counter()
     compiled = function.lower(*jax.tree.unflatten(structure, shapes)).compile()
-    return compiled, time.perf_counter() - begun
+    return compiled, time.perf_counter() - start

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Classifiers and generators of small images, set side by side."""

@@ -17,7 +17,7 @@ from gscale.images.classifier import DEFAULT, REFERENCE, Recipe, fit_classifier
 from gscale.images.classifier_metrics import calibration_error
 from gscale.images.datasets import named, split
 from gscale.images.image_training import Steady
-from gscale.flows.serialisation import write_whole
+from gscale.runtime import write_output
 
 _N_TRAIN, _N_CLASSES = 500, 6
 _FEWER = replace(DEFAULT, training=replace(DEFAULT.training, epochs=20))
@@ -93,5 +93,5 @@ def appended(path: Path, table: pd.DataFrame, *rows: dict[str, Any]) -> pd.DataF
     content = io.BytesIO()
     table.to_parquet(content, index=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content.getvalue())
+    write_output(path, content.getvalue())
     return table

@@ -11,10 +11,11 @@ import jax
 import numpy as np
 import pandas as pd
 
-from gscale.images import classifier, cvae, class_flows as flows
 from gscale.bench.small_images.classifier_comparison import appended, kept, there
-from gscale.images.generator_metrics import judged
+from gscale.images import class_flows as flows
+from gscale.images import classifier, cvae
 from gscale.images.datasets import named, split
+from gscale.images.generator_metrics import judged
 
 _N_TRAIN, _N_CLASSES, _COUNT = 500, 6, 500
 _QUICK = replace(classifier.DEFAULT, training=replace(classifier.DEFAULT.training, epochs=20))

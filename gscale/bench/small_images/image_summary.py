@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import t
 
 from gscale.errors import InputError
-from gscale.flows.serialisation import write_whole
+from gscale.runtime import write_output
 
 _MEASURES = {
     "label_accuracy": "label accuracy",
@@ -65,7 +65,7 @@ def draw(folder: Path, path: Path) -> Path:
         axes.set_title(name)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120)
-    write_whole(path, content.getvalue())
+    write_output(path, content.getvalue())
     return path
 
 

@@ -8,9 +8,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from gscale.errors import InputError
-from gscale.bijections.rotations import Haar
 from gscale.bijections.base import product
+from gscale.bijections.rotations import Haar
+from gscale.errors import InputError
 
 _REACH = 6.0  # flowjax's splines are the identity beyond
 _BINS = 32

@@ -11,9 +11,9 @@ import numpy as np
 from gscale.bench.speed import flowjax_layers as peers
 from gscale.bench.speed.cases import Case
 from gscale.bijections.batching import in_blocks
-from gscale.flows.flow import LayerSpec
 from gscale.bijections.marginals import Quantiles
 from gscale.bijections.rotations import Haar
+from gscale.flows.flow import LayerSpec
 from gscale.flows.layerwise import fit_layerwise
 
 LAYER = LayerSpec(Haar(), Quantiles(32))

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from gscale.bench.provenance import provenance
-from gscale.bench.speed import layer_timing as clock, memory
+from gscale.bench.speed import layer_timing as clock
+from gscale.bench.speed import memory
 from gscale.bench.speed.cases import Case
-from gscale.results.tables import write_whole
+from gscale.runtime import write_output
 
 _ROWS_TO_COMPILE = 5_000  # more than are sorted, and few enough for a thousand layers
 
@@ -52,7 +53,7 @@ def measure(cases: Iterable[Case], path: Path, tell: Tell, with_peers: bool = Fa
     )
     table["n_layers"] = table["n_layers"].astype("Int64")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, table.to_parquet(index=False))
+    write_output(path, table.to_parquet(index=False))
     return table
 
 

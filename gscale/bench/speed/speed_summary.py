@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gscale.figures.style import styled
 from gscale.errors import InputError
+from gscale.figures.style import styled
 
 _COLUMNS = {"step", "n_samples", "dim", "n_layers", "unit", "median"}
 _STEPS = ("fit", "forward", "inverse", "sample", "matmul", "sort")

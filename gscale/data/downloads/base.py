@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gscale.data.arrays import FromImages, FromTable
 from gscale.data.downloads.cache import ready
 from gscale.data.downloads.card import Card
 from gscale.data.row_pool import Pool, look_through
-from gscale.data.arrays import FromImages, FromTable
 from gscale.errors import InputError
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gscale.data.downloads.card import Card, File
-from gscale.data.reductions import Area, ImageCut
+from gscale.data.arrays import Size
 from gscale.data.downloads.archives import members
 from gscale.data.downloads.base import FetchedImages, Found
+from gscale.data.downloads.card import Card, File
 from gscale.data.idx import parse_idx, read_idx
-from gscale.data.arrays import Size
+from gscale.data.reductions import Area, ImageCut
 from gscale.errors import InputError
 
 _CUT = "area averages of k×k pixels (Area), or the k×k pixels in the middle (Crop); D = k²"

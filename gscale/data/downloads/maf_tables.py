@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gscale.data.downloads.card import Card, File
-from gscale.data.reductions import RandomColumns, TableCut
+from gscale.data.arrays import Size
 from gscale.data.downloads.archives import unpacked
 from gscale.data.downloads.base import FetchedTable, Found
+from gscale.data.downloads.card import Card, File
 from gscale.data.downloads.pandas_pickle import read_frame
-from gscale.data.arrays import Size
+from gscale.data.reductions import RandomColumns, TableCut
 from gscale.errors import InputError
 
 _ARCHIVE = File(

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from gscale.data.downloads.card import Card, File
-from gscale.data.reductions import RandomColumns, TableCut
+from gscale.data.arrays import Size
 from gscale.data.downloads.archives import members
 from gscale.data.downloads.base import FetchedTable, Found
+from gscale.data.downloads.card import Card, File
 from gscale.data.readers import from_table
-from gscale.data.arrays import Size
+from gscale.data.reductions import RandomColumns, TableCut
 from gscale.errors import InputError
 
 _CUT = "random columns (RandomColumns), or principal axes (PrincipalAxes)"

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Distributions with an exact log-density at any D."""

@@ -10,8 +10,8 @@ from jax.scipy.special import logsumexp
 from jax.scipy.stats import norm
 from jax.typing import DTypeLike
 
-from gscale.data.synthetic.base import Exact
 from gscale.data.base import check_dim
+from gscale.data.synthetic.base import Exact
 from gscale.errors import InputError
 
 

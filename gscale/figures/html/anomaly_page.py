@@ -10,8 +10,8 @@ from plotly.offline import get_plotlyjs
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from gscale.figures.html.html_cells import html_table
-from gscale.figures.spec import MAX_POINTS, Axis, Figure, Series, category
 from gscale.figures.html.page_frame import Section, drawn_at, framed, write_page
+from gscale.figures.spec import MAX_POINTS, Axis, Figure, Series, category
 
 _BINS = 60
 _MOST_ALARMS = 50

@@ -7,13 +7,13 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from gscale.analysis import Curve, OptimalDepth, Slope, remarks
 from gscale.analysis.comparison import crossings, measures
-from gscale.analysis.distances import Reached, mean_of
-from gscale.analysis.summary import distance_heading, mean_text, slope_heading, turn_heading
+from gscale.analysis.distances import ProjectionDistance, mean_of
 from gscale.analysis.labels import name_of
+from gscale.analysis.summary import distance_heading, mean_text, slope_heading, turn_heading
 from gscale.figures.html.html_cells import Row, html_table
 from gscale.figures.layers_by_dim import estimate_text, within
-from gscale.analysis import Curve, Slope, Turn, remarks
 from gscale.results.tables import short
 
 
@@ -114,13 +114,13 @@ def _crossings(group: list[Curve]) -> Iterable[Row]:
             yield [label, *sides, estimate_text(found.at), where if known else "too few D to tell"]
 
 
-def turns(found: list[Turn]) -> str:
+def turns(found: list[OptimalDepth]) -> str:
     """The layers at which test losses turn, measured and by theory."""
     header = "N|turns at layer [95 %]|theory|not turned"
     return html_table(header.split("|"), _under_headings((turn_heading(turn), _turn(turn)) for turn in found))
 
 
-def _turn(turn: Turn) -> Row:
+def _turn(turn: OptimalDepth) -> Row:
     turned = turn.layers[~np.isnan(turn.layers)]
     missed = len(turn.layers) - len(turned)
     theory = "" if turn.expected is None else f"{np.nanmean(turn.expected):.1f}"
@@ -128,14 +128,14 @@ def _turn(turn: Turn) -> Row:
     return [f"{turn.n_samples:,}", mean_text(turned), theory, not_turned]
 
 
-def distances(found: list[Reached]) -> str:
+def distances(found: list[ProjectionDistance]) -> str:
     """The distances from normal that projections reach, beside √(D/N)."""
     header = "D/N|D|N|W2 [95 %]|over √(D/N) [95 %]|on fresh rows|seeds"
     rows = ((distance_heading(one), _distance(one)) for one in found)
     return html_table(header.split("|"), _under_headings(rows))
 
 
-def _distance(one: Reached) -> Row:
+def _distance(one: ProjectionDistance) -> Row:
     means = mean_of(one.searched), mean_of(one.searched / one.expected)
     sizes = f"{one.dim / one.n_samples:.3f}", str(one.dim), f"{one.n_samples:,}"
     return [*sizes, *map(str, means), f"{one.fresh.mean():.3f}", str(len(one.searched))]

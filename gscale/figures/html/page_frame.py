@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from gscale.errors import InputError
 from gscale.figures.spec import Figure
 from gscale.results.tables import write_whole
-from gscale.errors import InputError
 
 _HERE = Path(__file__).parent
 

@@ -6,16 +6,16 @@ from html import escape
 
 import pandas as pd
 
+from gscale.analysis import Curve, OptimalDepth, curves, varies_rows
 from gscale.analysis.comparison import has_rivals
-from gscale.analysis.summary import Findings, find
 from gscale.analysis.labels import name_of
+from gscale.analysis.summary import Findings, find
 from gscale.figures.html import html_tables as tables
-from gscale.figures.spec import MAX_POINTS, Figure, category
 from gscale.figures.html.page_frame import Section, drawn_at, framed
 from gscale.figures.layers_by_dim import layers_by_dim, rivals_by_dim
 from gscale.figures.loss_curves import kinds_of, losses_by_dim, losses_by_layer, losses_by_rows
 from gscale.figures.sample_size import distances_by_ratio, histograms, turns_by_rows
-from gscale.analysis import Curve, Turn, curves, varies_rows
+from gscale.figures.spec import MAX_POINTS, Figure, category
 
 _LEAD = "How many layers, and how much time, an invertible model needs as the dimension D grows."
 _KIND = ("dataset", "rotation", "marginal", "coupling")
@@ -159,8 +159,8 @@ def _of_layers(drawn: list[Curve], most: int) -> Iterator[Figure]:
             yield from rivals_by_dim(group, looks)
 
 
-def _of_turns(found: list[Turn], most: int) -> Iterator[Figure]:
-    groups: dict[str, list[Turn]] = {}
+def _of_turns(found: list[OptimalDepth], most: int) -> Iterator[Figure]:
+    groups: dict[str, list[OptimalDepth]] = {}
     for turn in found:
         groups.setdefault(str([turn.dim, *map(turn.setting.get, _KIND)]), []).append(turn)
     for group in groups.values():
