@@ -62,6 +62,7 @@ DIMS = (4, 9, 16, 36, 64, 144, 256)
 SWEEP = Sweep(
     timed=True,
     name="couplings",
+    figure="comparison",
     about="Couplings and Gaussianization: layers and seconds to one loss, and the D where they cross",
     profiles={
         "ci": (

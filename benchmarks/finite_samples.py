@@ -48,6 +48,7 @@ def _depth(layers_per_dim: float) -> Callable[[int], int]:
 # The test loss turns later by (D+1)/2 layers for each e-fold of N: 1.15 D for a factor of 10.
 SWEEP = Sweep(
     name="finite_samples",
+    figure="sample_size",
     about="Gaussians fitted to N rows by splines: the layer where the test loss turns, against N",
     profiles={
         "ci": (_rows((4,), 300, 3, 4), _rows((4,), 3_000, 4, 4), _exact((4,), 6, 4)),

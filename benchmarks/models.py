@@ -18,6 +18,7 @@ def _models(
 SWEEP = Sweep(
     timed=True,
     name="models",
+    figure="comparison",
     about="Gaussianization by rotation, and couplings: what gscale advise predicts layers and seconds from",
     profiles={
         "ci": _models((4, 9), (1_000, 500), (12, 4), 50, 2),

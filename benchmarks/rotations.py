@@ -47,6 +47,7 @@ def _grid(
 
 SWEEP = Sweep(
     name="rotations",
+    figure="comparison",
     about="Random, structured and learned rotations side by side: layers, time and loss against D",
     profiles={
         "ci": (_grid((Haar(), Hadamard(), Householder(4), PCA(HELD_OUT)), (4, 9), 1_000, 12, 2),),

@@ -81,6 +81,7 @@ MIXTURE, PATCHES = GaussianMixture(n_components=3), Patches()
 
 SWEEP = Sweep(
     name="training_modes",
+    figure="comparison",
     about="Layers fitted one by one, trained one by one, and end to end: layers and seconds to one loss",
     profiles={
         "ci": (*_exact((4, 6), 4), *_sampled((MIXTURE, PATCHES), (4, 9), 1_000, 2, (16, 2, 2), 40)),
