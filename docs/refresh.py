@@ -10,8 +10,8 @@ from pathlib import Path
 import typer
 from typer.cli import get_docs_for_click
 
-from gscale.cli import results_commands as cli
-from gscale.results import tables as store
+from gscale.cli.main import COMMANDS, command_line, main
+from gscale.results import schema
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- begin: (?P<what>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -33,7 +33,7 @@ def _written(what: str) -> str:
 def _output(arguments: list[str]) -> str:
     with contextlib.chdir(ROOT), contextlib.redirect_stdout(io.StringIO()) as output:
         try:
-            cli.main(arguments)
+            main(arguments)
         except SystemExit as ended:
             if ended.code:
                 raise RuntimeError(f"gscale {shlex.join(arguments)} ended with code {ended.code}") from None
@@ -41,17 +41,17 @@ def _output(arguments: list[str]) -> str:
 
 
 def _commands() -> str:
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(command_line(list(COMMANDS)))
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="gscale")
     return "\n" + text.split("\n", 2)[2].strip() + "\n\n"  # the page has its own title
 
 
-def _columns(schema: str) -> str:
-    """A table of a schema's columns in `gscale.results.tables`; their meaning is the comment beside them."""
-    text = inspect.getsource(store).split(f"\n{schema} = ")[1].split("metadata=")[0]
+def _columns(name: str) -> str:
+    """A table of a schema's columns in `gscale.results.schema`; their meaning is the comment beside them."""
+    text = inspect.getsource(schema).split(f"\n{name} = ")[1].split("metadata=")[0]
     meaning = dict(MEANING.findall(text))
     lines = ["| column | type | null | meaning |", "|---|---|---|---|"]
-    for column in getattr(store, schema):
+    for column in getattr(schema, name):
         null = "yes" if column.nullable else ""
         lines.append(f"| `{column.name}` | {column.type} | {null} | {meaning[column.name]} |")
     return "\n".join(["", *lines, "", ""])

@@ -90,10 +90,10 @@ def check_finite(x: Any, name: str) -> None:
 
 def _is_jax(x: Any, kind: str) -> bool:
     """Whether x is an instance of a class of JAX, which is not imported for the sake of asking."""
-    found: Any = sys.modules.get("jax")
+    known: Any = sys.modules.get("jax")
     for part in kind.split("."):
-        found = getattr(found, part, None)
-    return found is not None and isinstance(x, found)
+        known = getattr(known, part, None)
+    return known is not None and isinstance(x, known)
 
 
 def _ranges(x: Any, name: str) -> tuple[np.ndarray, np.ndarray]:

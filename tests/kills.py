@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from gscale.results import tables as store
+from gscale.results import tables
 
 _RUN = [sys.executable, "-m", "gscale.cli.main", "run", str(Path(__file__).with_name("kills_sweep.py"))]
 _LEAVE = 10  # cells at the least that are left to do, so that there is something to kill
@@ -25,7 +25,7 @@ _LEAVE = 10  # cells at the least that are left to do, so that there is somethin
 
 def measured(folder: Path) -> pd.DataFrame:
     keys = ["cell_id", "seed", "n_layers"]
-    table = store.read_tables(folder).sort_values(keys, ignore_index=True)
+    table = tables.read_tables(folder).sort_values(keys, ignore_index=True)
     assert not table.duplicated(keys).any()
     return table[[*keys, "loss_train", "loss_test"]]
 
@@ -80,7 +80,7 @@ def main(n_kills: int, seed: int, root: Path) -> str:
             for path in draw.sample(done, len(done) - 40 + 2 * _LEAVE):
                 path.unlink()
         if done:
-            store.read_tables(killed)  # whole, all of them, at any moment
+            tables.read_tables(killed)  # whole, all of them, at any moment
     codes = [start(root / name).wait() for name in ("killed", "undisturbed")]
     pd.testing.assert_frame_equal(measured(killed), measured(root / "undisturbed"), check_exact=True)
     left = [path.name for pattern in (".*", "*.json") for path in (killed / "kills").glob(pattern)]

@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gscale import Haar, LayerSpec, Moments
-from gscale.bench.executors import task as attempt
-from gscale.bench.sweep import Grid, Sweep
-from gscale.cli.run import execute
+from gscale.bench import Grid, Sweep
+from gscale.bench.executors import task
+from gscale.cli.run import run_shown
 from gscale.data import Gaussian, Wishart
-from gscale.results import tables as store
+from gscale.results import tables
+from gscale.results.settings import to_json
 
 _STATUS = """
 import time, sys
 from pathlib import Path
-from gscale.command import main
+from gscale.cli.main import main
 sys.argv[1:] = ["status", sys.argv[1]]
 try:
     main()
@@ -57,7 +58,7 @@ def instant(rows, cell):
     until = time.perf_counter() + 1e-3
     while time.perf_counter() < until:
         pass
-    return rows.assign(cell_id=cell.id, dataset=repr(cell.dataset))
+    return rows.assign(cell_id=cell.id, dataset=to_json(cell.dataset))
 
 
 def seconds(function, *arguments):
@@ -69,19 +70,19 @@ def seconds(function, *arguments):
 def main(n_cells, root, patch=setattr):
     """The figures, by name."""
     real = replace(sweep_of(1).profiles["quick"][0], datasets=(Gaussian(Wishart()),))
-    rows = attempt.run_cell(real.cells()[0], "many")
-    patch(attempt, "run_cell", lambda cell, *_: instant(rows, cell))
+    rows = task.run_cell(real.cells()[0], "many")
+    patch(task, "run_cell", lambda cell, *_: instant(rows, cell))
     sweep = sweep_of(n_cells)
     cells = sweep.cells("quick")
-    run = seconds(execute, [(sweep, cells)], root)
-    again = seconds(execute, [(sweep, cells)], root)
+    run = seconds(run_shown, [(sweep, cells)], root)
+    again = seconds(run_shown, [(sweep, cells)], root)
     status = subprocess.run([sys.executable, "-c", _STATUS, root], capture_output=True, text=True, check=True)
     assert status.stdout.startswith(f"many: {n_cells} done, 0 failed, 0 missing")
     return {
         "overhead of a cell, ms": 1e3 * run / n_cells - 1,
         "a second run, s": again,
         "gscale status, s": float(status.stderr),
-        "reading the table, s": seconds(store.read_tables, root),
+        "reading the table, s": seconds(tables.read_tables, root),
     }
 
 

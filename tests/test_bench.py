@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from gscale.bench.measure.on_covariances import seed_keys
 
 from gscale import (
     AllParameters,
@@ -26,10 +25,8 @@ from gscale import (
     Training,
     fit_layerwise,
 )
-from gscale.analysis import curves, expected_losses
-from gscale.bench import catalog
-from gscale.bench.measure.run_cell import run_cell
-from gscale.bench.sweep import (
+from gscale.analysis import expected_losses, loss_curves
+from gscale.bench import (
     Cell,
     EndToEnd,
     EndToEndScales,
@@ -41,11 +38,15 @@ from gscale.bench.sweep import (
     Population,
     Sweep,
     WhiteningCouplings,
+    catalog,
 )
+from gscale.bench.measure.run_cell import run_cell
+from gscale.bench.measure.timing import seed_keys
 from gscale.data import NearIdentity
 from gscale.figures.render_matplotlib import draw_sweep, plot_sweeps
 from gscale.flows.end_to_end import trained
-from gscale.results import tables as store
+from gscale.results import tables
+from gscale.results.schema import FAILURE, SCHEMA
 from gscale.theory import population_losses
 
 HAAR = LayerSpec(Haar(), Moments())
@@ -251,32 +252,32 @@ def test_shipped_sweeps_have_all_profiles(name):
 def test_a_written_cell_is_read_back(tmp_path):
     for cell in (sampled(), exact()):
         written = run_cell(cell, "s")
-        store.write_cell(tmp_path, cell.id, written)
-        read = store.read_tables(tmp_path).query("cell_id == @cell.id")
-        assert list(read.columns) == store.SCHEMA.names
+        tables.write_cell(tmp_path, cell.id, written)
+        read = tables.read_tables(tmp_path).query("cell_id == @cell.id")
+        assert list(read.columns) == SCHEMA.names
         np.testing.assert_array_equal(read["loss_test"], written["loss_test"])
         assert (read["n_layers"] == [*range(6), *range(6)]).all()
         assert read["n_samples"].isna().all() == (cell.n_samples is None)
         assert (read["seconds"] >= 0).all()
     assert not list(tmp_path.glob("*.tmp"))
-    assert len(list(curves(store.read_tables(tmp_path)))) == 4
+    assert len(list(loss_curves(tables.read_tables(tmp_path)))) == 4
 
 
 def test_a_success_takes_the_failure_record_away(tmp_path):
     cell = sampled()
-    record = dict.fromkeys(store.FAILURE, "said")
-    path = store.write_failure(tmp_path, cell.id, record)
-    assert store.read_failures(tmp_path) == [record]
-    store.write_cell(tmp_path, cell.id, run_cell(cell, "s"))
+    record = dict.fromkeys(FAILURE, "said")
+    path = tables.write_failure(tmp_path, cell.id, record)
+    assert tables.read_failures(tmp_path) == [record]
+    tables.write_cell(tmp_path, cell.id, run_cell(cell, "s"))
     assert not path.exists()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '"text"', '{"cell": "x"}', "\udcff"])
 def test_what_is_no_failure_record_is_refused(tmp_path, content):
-    path = store.failure_path(tmp_path, "x")
+    path = tables.failure_path(tmp_path, "x")
     path.write_text(content, errors="surrogateescape")
     with pytest.raises(InputError, match="is no failure record: delete it"):
-        store.read_failures(tmp_path)
+        tables.read_failures(tmp_path)
 
 
 def plant_garbage(path):
@@ -297,14 +298,14 @@ def plant_other_schema(path):
 
 
 def plant_other_columns(path):
-    pq.write_table(pa.table({"x": [1]}).replace_schema_metadata(store.SCHEMA.metadata), path)
+    pq.write_table(pa.table({"x": [1]}).replace_schema_metadata(SCHEMA.metadata), path)
 
 
 PLANTED = {
     plant_garbage: "is not a readable parquet file",
     plant_half: "is not a readable parquet file",
     plant_foreign: "is not a gscale table",
-    plant_other_schema: "has schema 99, this gscale reads 2",
+    plant_other_schema: "has schema 99, this gscale reads 3",
     plant_other_columns: "does not have the columns",
 }
 
@@ -314,7 +315,7 @@ def test_what_is_not_ours_is_refused_and_left_alone(plant, tmp_path):
     path = tmp_path / "0.parquet"
     plant(path)
     before = path.read_bytes()
-    for use in (store.read_tables, store.prepare):
+    for use in (tables.read_tables, tables.prepare):
         with pytest.raises(InputError, match=PLANTED[plant]):
             use(tmp_path)
     assert path.read_bytes() == before
@@ -322,9 +323,9 @@ def test_what_is_not_ours_is_refused_and_left_alone(plant, tmp_path):
 
 def test_empty_folders_are_told(tmp_path):
     with pytest.raises(InputError, match="holds no results"):
-        store.read_tables(tmp_path)
+        tables.read_tables(tmp_path)
     with pytest.raises(InputError, match="is no folder"):
-        store.read_tables(tmp_path / "none")
+        tables.read_tables(tmp_path / "none")
 
 
 @pytest.mark.long

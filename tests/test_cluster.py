@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from gscale.errors import InputError
-from gscale.results import tables as store
+from gscale.results import tables
 
 HERE = Path(__file__).parent
 
 
 def measured(folder):
-    ordered = store.read_tables(Path(folder)).sort_values(["cell_id", "seed", "n_layers"], ignore_index=True)
+    ordered = tables.read_tables(Path(folder)).sort_values(["cell_id", "seed", "n_layers"], ignore_index=True)
     return ordered[["cell_id", "seed", "n_layers", "loss_train", "loss_test"]]
 
 
@@ -22,18 +22,18 @@ def measured(folder):
 def test_a_worker_lost_in_mid_cell_costs_nothing_and_numbers_are_those_of_serial_runs(gscale):
     """One cell kills the worker that has it first; a user's sweep needs no file on the workers."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    shutil.copy(HERE / "my_sweep.py", "own.py")
-    with Path("own.py").open("a") as file:
+    shutil.copy(HERE / "my_sweep.py", "mine.py")
+    with Path("mine.py").open("a") as file:
         file.write("\nSWEEP = sweep_of('none', 'killed once', 'bug')\n")
-    code, out, err = gscale("run", "own.py", "--dask", "local", "--jobs", "2", "--out", "dask")
+    code, out, err = gscale("run", "mine.py", "--dask", "local", "--jobs", "2", "--out", "dask")
     assert (code, "4 cells run, 0 there already, 2 failed" in out) == (1, True), out + err
     assert Path("killed").exists()
-    (failure, _) = store.read_failures(Path("dask"))
+    (failure, _) = tables.read_failures(Path("dask"))
     assert failure["error"] == "RuntimeError: a bug of the user's"
     assert "in sample" in failure["traceback"]
-    gscale("run", "own.py", "--out", "serial")
+    gscale("run", "mine.py", "--out", "serial")
     pd.testing.assert_frame_equal(measured("dask"), measured("serial"), check_exact=True)
-    assert store.read_tables(Path("dask"))["side_by_side"].all()
+    assert tables.read_tables(Path("dask"))["side_by_side"].all()
 
 
 def test_what_a_scheduler_cannot_do_is_refused(gscale):
@@ -70,8 +70,8 @@ def test_a_scheduler_that_goes_is_one_line_and_no_failure_of_a_cell():
         def result(self):
             raise CancelledError
 
-    crew = object.__new__(cluster.Cluster)
-    crew._client, crew._tasks = Gone(), {}
-    for ask in (crew.room, lambda: cluster._result(Gone())):
+    executor = object.__new__(cluster.DaskCluster)
+    executor._client, executor._tasks = Gone(), {}
+    for ask in (executor.capacity, lambda: cluster._result(Gone())):
         with pytest.raises(InputError, match="the scheduler has gone"):
             ask()

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gscale.bench import catalog
-from gscale.bench.user_data import on_own
+from gscale.bench.user_data import on_user_data
 from gscale.data import user_file
-from gscale.results import tables as store
+from gscale.results import tables
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def files(tmp_path):
 
 
 def dims(folder):
-    return sorted(store.read_tables(folder)["dim"].unique())
+    return sorted(tables.read_tables(folder)["dim"].unique())
 
 
 MINE = Path(__file__).parent / "my_sweep.py"
@@ -38,11 +38,12 @@ RUN = ("run", "images", "--profile", "ci", "--seeds", "1", "--data")
 def test_images_run_on_a_file_they_have_never_seen(gscale, tmp_path):
     code, out, _ = gscale("run", "images", "--data", "my_images.npz", "--dims", "4,16", "--seeds", "1")
     assert (code, "2 cells run" in out) == (0, True)
-    table = store.read_tables(tmp_path / "results")
+    table = tables.read_tables(tmp_path / "results")
     assert dims(tmp_path / "results") == [4, 16]
     assert set(table["n_samples"]) == {160}
     name = table["dataset"].iloc[0]
-    assert name.startswith("UserImages(name='my_images.npz', digest='")
+    assert name.startswith('{"UserImages":{"digest":"')
+    assert name.endswith('","name":"my_images.npz"}}')
     assert str(tmp_path) not in json.dumps(table.astype(str).to_dict())
     assert (
         "2 there already"
@@ -61,7 +62,9 @@ def test_an_own_table_takes_the_place_of_several_with_all_its_rows(tmp_path):
     rows = np.random.default_rng(0).normal(size=(12_000, 9))
     np.save(tmp_path / "mine.npy", rows)
     source = user_file(tmp_path / "mine.npy")
-    cells = [on_own(catalog.load("tables"), name, source).cells(name) for name in ("ci", "quick", "full")]
+    cells = [
+        on_user_data(catalog.load("tables"), name, source).cells(name) for name in ("ci", "quick", "full")
+    ]
     assert [{(cell.n_samples, cell.n_test) for cell in of} for of in cells] == [
         {(2_000, 500)},
         {(8_000, 2_000)},
@@ -74,7 +77,7 @@ def test_an_own_table_takes_the_place_of_several_with_all_its_rows(tmp_path):
 def test_a_sweep_over_rows_keeps_them(tmp_path):
     np.save(tmp_path / "mine.npy", np.random.default_rng(0).normal(size=(1_000, 9)))
     sweep = catalog.load("finite_samples")
-    cells = on_own(sweep, "ci", user_file(tmp_path / "mine.npy")).cells("ci")
+    cells = on_user_data(sweep, "ci", user_file(tmp_path / "mine.npy")).cells("ci")
     assert {cell.n_samples for cell in cells} == {300, 800}  # 3,000 are asked for
 
 
@@ -85,7 +88,7 @@ def test_columns_and_text(gscale, tmp_path):
     assert err == "gscale: mixed.csv: left out, for they are constant: c\n"
     code, _, err = gscale("run", MINE, "--data", "mixed.csv", "--columns", "a, b", "--dims", "2")
     assert (code, err) == (0, "")
-    assert set(store.read_tables(tmp_path / "results")["dim"]) == {2, 3}
+    assert set(tables.read_tables(tmp_path / "results")["dim"]) == {2, 3}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_a_model_of_a_set_is_data_like_other_data(gscale, tmp_path):
     )
     assert (code, out.startswith("ModelDistribution(name='d.safetensors'")) == (0, True)
     assert gscale(*RUN, "d.safetensors")[0] == 0
-    table = store.read_tables(tmp_path / "results")
+    table = tables.read_tables(tmp_path / "results")
     assert (set(table["metric"]), set(table["dim"])) == ({"kl"}, {4})
 
 

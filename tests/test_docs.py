@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gscale.cli import results_commands as cli
-from gscale.cli import run as cli_run
+from gscale.bench.executors import run_sweeps
+from gscale.cli import main as cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
@@ -106,7 +106,7 @@ def test_a_command_named_in_passing_exists(span, tmp_path, monkeypatch):
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         return
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_run, "run_serially", lambda *_: None)  # planned, and no cell of it run
+    monkeypatch.setattr(run_sweeps, "run_serially", lambda *_: None)  # planned, and no cell of it run
     (tmp_path / "my_sweep.py").write_text(PYTHON[min(SWEEPS)])
     whole = arguments[0] == "run" and len(arguments) > 1
     with pytest.raises(SystemExit) as ended:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gscale.results import tables as store
-from gscale.results.files import place
+from gscale.results import tables
+from gscale.results.files import folder_named
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
 pytest.importorskip("upath", reason="the extra s3 is not installed")
@@ -49,7 +49,7 @@ def failing():
         patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patched.setenv(name, "testing")
-        place("s3://bucket").mkdir()
+        folder_named("s3://bucket").mkdir()
         yield app
     server.shutdown()
     thread.join()
@@ -60,7 +60,7 @@ def test_a_store_that_refuses_one_write_in_ten(gscale, failing):
     code, out, err = gscale("run", FORTY, "--out", "s3://bucket/results")
     assert (code, "40 cells run, 0 there already, 0 failed" in out) == (0, True), err
     assert failing.refused >= 4
-    tables = [store.read_tables(folder) for folder in (Path("here"), place("s3://bucket/results"))]
+    tables = [tables.read_tables(folder) for folder in (Path("here"), folder_named("s3://bucket/results"))]
     losses = [table[["cell_id", "seed", "n_layers", "loss_train", "loss_test"]] for table in tables]
     pd.testing.assert_frame_equal(*losses, check_exact=True)
     assert "0 cells run, 40 there already" in gscale("run", FORTY, "--out", "s3://bucket/results")[1]

@@ -15,25 +15,27 @@ from gscale.analysis import (
     Sample,
     break_even,
     compare_laws,
-    curves,
     expected_losses,
     fit_scaling,
+    fit_slopes,
     layers_needed,
+    loss_curves,
     predict,
     predict_layers,
-    slopes,
     tail_rate,
     target_named,
 )
-from gscale.results import tables as store
+from gscale.results import tables
 
 SETTING = {
     "sweep": "s",
-    "dataset": "Gaussian()",
-    "rotation": "Haar()",
-    "marginal": "Moments()",
+    "kind": "population",
+    "per_depth": False,
+    "dataset": '{"Gaussian":{}}',
+    "rotation": '{"Haar":{}}',
+    "marginal": '{"Moments":{}}',
     "coupling": None,
-    "training": "Population()",
+    "training": '{"Population":{}}',
     "dtype": "float64",
     "metric": "kl",
     "n_samples": None,
@@ -41,13 +43,13 @@ SETTING = {
     "seed": 0,
     "cell_id": "a",
 }
-SAMPLED = {"training": "Layerwise()", "metric": "nll", "n_samples": 50}
+SAMPLED = {"kind": "sampled", "training": '{"Layerwise":{}}', "metric": "nll", "n_samples": 50}
 
 
 def table_of(losses, **setting):
     """Rows of one curve, as a cell writes them."""
     setting = {**SETTING, **setting}
-    train = np.nan if setting["training"] == "Population()" else np.asarray(losses) - 0.1
+    train = np.nan if setting["kind"] == "population" else np.asarray(losses) - 0.1
     depths = range(len(losses))
     columns = {"n_layers": depths, "loss_test": losses, "loss_train": train, "seconds": depths}
     return pd.DataFrame({**setting, **columns})
@@ -68,13 +70,13 @@ def test_layers_needed_at_the_edges():
 def test_tail_rate_of_a_curve_that_ends_at_zero():
     """A loss that underflows to 0 is left out, and the start does not matter."""
     excess = np.concatenate([np.linspace(9, 1, 10), 0.9 ** np.arange(1, 50), np.zeros(5)])
-    assert tail_rate(excess, exact=True) == pytest.approx(-1 / math.log(0.9))
+    assert tail_rate(excess, is_population=True) == pytest.approx(-1 / math.log(0.9))
 
 
 def test_tail_rate_of_a_sampled_curve_keeps_off_its_floor():
     excess = 0.9 ** np.arange(200) + 1e-3
-    assert tail_rate(excess, exact=False) == pytest.approx(-1 / math.log(0.9), rel=0.02)
-    assert math.isnan(tail_rate(0.99 ** np.arange(20), exact=False))
+    assert tail_rate(excess, is_population=False) == pytest.approx(-1 / math.log(0.9), rel=0.02)
+    assert math.isnan(tail_rate(0.99 ** np.arange(20), is_population=False))
 
 
 @pytest.mark.parametrize("name", ["nothing", "1", "0.5", "-2nats", "xnats"])
@@ -90,21 +92,21 @@ def test_targets_by_name():
 
 def test_the_floor_is_the_lowest_loss_of_all_rivals():
     lower = table_of([0.0, -2.0, -3.0, -2.5], **SAMPLED)
-    higher = table_of([0.0, -1.0, -1.5, -1.6], **SAMPLED, cell_id="b", rotation="R()")
-    found = {curve.setting["rotation"]: curve for curve in curves(pd.concat([lower, higher]))}
-    assert found["Haar()"].excess.tolist() == [3, 1, 0, 0.5]
-    assert found["R()"].excess.tolist() == [3, 2, 1.5, 1.4]
-    np.testing.assert_allclose(found["R()"].excess_train, [2.9, 1.9, 1.4, 1.3])
+    higher = table_of([0.0, -1.0, -1.5, -1.6], **SAMPLED, cell_id="b", rotation='{"R":{}}')
+    curves = {curve.setting["rotation"]: curve for curve in loss_curves(pd.concat([lower, higher]))}
+    assert curves['{"Haar":{}}'].excess.tolist() == [3, 1, 0, 0.5]
+    assert curves['{"R":{}}'].excess.tolist() == [3, 2, 1.5, 1.4]
+    np.testing.assert_allclose(curves['{"R":{}}'].excess_train, [2.9, 1.9, 1.4, 1.3])
 
 
 def test_the_deepest_of_several_cells_is_taken():
     table = pd.concat([table_of([4.0, 2.0, 1.0], cell_id="z"), table_of([4.0, 2.0], cell_id="a")])
-    assert [len(curve.excess) for curve in curves(table)] == [3]
+    assert [len(curve.excess) for curve in loss_curves(table)] == [3]
 
 
 def test_a_cell_that_two_sweeps_share_has_its_curve_in_each():
     parts = [table_of([4.0, 2.0, 1.0], sweep=sweep) for sweep in ("s", "t")]
-    assert [curve.excess.tolist() for curve in curves(pd.concat(parts))] == [[4, 2, 1]] * 2
+    assert [curve.excess.tolist() for curve in loss_curves(pd.concat(parts))] == [[4, 2, 1]] * 2
 
 
 def test_slopes_of_a_table():
@@ -114,7 +116,7 @@ def test_slopes_of_a_table():
         rate = dim / 2 + 1 + rng.normal(0, 0.01)
         return table_of(np.exp(-np.arange(20 * dim) / rate), dim=dim, seed=seed, cell_id=f"{dim}")
 
-    tail, fold = slopes(pd.concat([curve(dim, seed) for dim in (4, 8, 16, 32) for seed in range(3)]))
+    tail, fold = fit_slopes(pd.concat([curve(dim, seed) for dim in (4, 8, 16, 32) for seed in range(3)]))
     assert (tail.target, fold.target, fold.theory) == ("tail", "e", None)
     # the slope of 1/log((D+2)/D) at these D, a little above ½
     assert tail.theory == pytest.approx(0.5, abs=0.002)
@@ -128,7 +130,7 @@ def test_seeds_that_miss_the_target_are_told():
     def curve(dim, seed):
         return table_of([1.0, 0.1 if seed else 0.9], dim=dim, seed=seed, cell_id=f"{dim}")
 
-    (slope,) = slopes(pd.concat([curve(dim, seed) for dim in (4, 8) for seed in range(3)]), ["e"])
+    (slope,) = fit_slopes(pd.concat([curve(dim, seed) for dim in (4, 8) for seed in range(3)]), ["e"])
     assert slope.missed == {4: 1, 8: 1}
     assert scaling.missed_text(slope) == "D=4: 1 of 3 seeds, D=8: 1 of 3 seeds"
 
@@ -141,8 +143,8 @@ def test_a_target_nobody_reached_has_no_slope():
 
 def test_a_fit_that_runs_away_does_so_without_a_word():
     """Few D are reached and the others are far above: a power without bound, whose interval is not told."""
-    table = store.read_tables(Path(__file__).parents[1] / "results" / "reference" / "toys")
-    (slope,) = slopes(table[table["dataset"].str.startswith("LaplaceSources")])
+    table = tables.read_tables(Path(__file__).parents[1] / "results" / "reference" / "toys")
+    (slope,) = fit_slopes(table[table["dataset"].str.startswith('{"LaplaceSources"')])
     assert math.isfinite(slope.fit.exponent.value)
     assert math.isnan(slope.fit.exponent.high)
 
@@ -273,7 +275,7 @@ def test_one_seed_has_no_interval():
 
 def test_what_is_missing_is_told():
     def lacking(found):
-        return [slope.lacks for slope in slopes(pd.concat(found), ["e"])]
+        return [slope.missing_reason for slope in fit_slopes(pd.concat(found), ["e"])]
 
     def table_of_dim(losses, dim=4, seed=0):
         return table_of(losses, dim=dim, seed=seed, cell_id=str(dim))

@@ -1,4 +1,4 @@
-"""Counts known only to be above a depth: means and fits that take them for what they are."""
+"""Censored counts, known only to be above a depth: means and fits by maximum likelihood."""
 
 from collections.abc import Callable
 
@@ -15,20 +15,37 @@ _FAR = 1e5  # beyond, the hazard of a normal law at z is z to ten digits
 def mean_above(mean: np.ndarray, scatter: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """Mean of a normal variable that is known to be above a limit; without scatter, the larger of the two.
 
+    Parameters
+    ----------
+    mean, scatter, limit : array, shape (…)
+        Mean and standard deviation of the variable, and what it is above.
+
+    Returns
+    -------
+    array, shape (…)
+
+    References
+    ----------
+    Johnson, Kotz and Balakrishnan, "Continuous univariate distributions" 1 (1994), section 13.10.1.
+
     Examples
     --------
     >>> print(mean_above(np.array([0.0]), np.array([1.0]), np.array([0.0])).round(4), (2 / np.pi) ** 0.5)
     [0.7979] 0.7978845608028654
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = mean + scatter * _hazard((limit - mean) / scatter)
-    return np.where(np.isfinite(found), np.maximum(found, limit), np.maximum(mean, limit))
+        above = mean + scatter * _hazard((limit - mean) / scatter)
+    return np.where(np.isfinite(above), np.maximum(above, limit), np.maximum(mean, limit))
 
 
 def means_over_seeds(counts: np.ndarray, limits: np.ndarray, scatter: np.ndarray) -> np.ndarray:
     """Maximum-likelihood means (…) of normal counts (…, S), NaN where they are above their limits.
 
     The scatter (…) is known. With every seed above its limit the mean has no finite value: NaN.
+
+    References
+    ----------
+    Tobin, "Estimation of relationships for limited dependent variables", Econometrica 26 (1958).
 
     Examples
     --------
@@ -41,9 +58,9 @@ def means_over_seeds(counts: np.ndarray, limits: np.ndarray, scatter: np.ndarray
     unknown = np.isnan(counts)
     filled = np.where(unknown, limits, counts)
     means = filled.mean(-1)
-    told = unknown.any(-1) & ~unknown.all(-1) & (scatter > 0)
-    if told.any():
-        means[told] = _newton(filled[told], unknown[told], means[told], scatter[told][..., None])
+    mixed = unknown.any(-1) & ~unknown.all(-1) & (scatter > 0)
+    if mixed.any():
+        means[mixed] = _newton(filled[mixed], unknown[mixed], means[mixed], scatter[mixed][..., None])
     return np.where(unknown.all(-1), np.nan, means)
 
 
@@ -73,6 +90,11 @@ def filled_by(predict: Map, means: np.ndarray, bounds: np.ndarray, scatter: Map)
         The means, and what those are above that are NaN.
     scatter : callable
         The standard deviation of a seed at such means.
+
+    References
+    ----------
+    Dempster, Laird and Rubin, "Maximum likelihood from incomplete data via the EM algorithm", Journal of the
+    Royal Statistical Society B 39 (1977), of which this is the expectation step.
     """
     if means.ndim == 1:
         return filled_by(predict, means[None], bounds, scatter)[0]

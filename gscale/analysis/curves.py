@@ -185,8 +185,8 @@ def tail_rate(excess: np.ndarray, is_population: bool) -> float:
     """Layers for each e-fold in the tail: 1/log of the inverse mean factor of one layer.
 
     The factor's mean, and not that of its logarithm, is what theory speaks of: D/(D+2) for Haar
-    rotations near the identity, (D+1)/2 layers. A single path falls faster than the mean (Jensen): by
-    4 % at D = 8.
+    rotations near the identity, (D+1)/2 layers (docs/theory.md). A single path falls faster than the mean
+    (Jensen): by 4 % at D = 8.
 
     Parameters
     ----------
@@ -226,6 +226,11 @@ def loss_curves(table: pd.DataFrame) -> Iterator[Curve]:
     The floor is 0 where the loss is a KL. Elsewhere it is the lowest test loss that any curve of the same
     sweep, data, D, N and seed reaches, so that models are held to one standard. Rows that hold distances and
     no losses are left out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows with the columns of `gscale.results.schema.SCHEMA`.
     """
     table = table[table["metric"].isin(_LOSSES)]
     identity = [*SETTING, "dim", "seed"]

@@ -28,6 +28,19 @@ UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 def interval(value: float, resampled: np.ndarray, freedom: float = math.inf) -> Estimate:
     """The percentile interval of a bootstrap, widened by Student's t over the normal law.
 
+    Parameters
+    ----------
+    value : float
+    resampled : array, shape (R,)
+        The value of each bootstrap sample.
+    freedom : float
+        Degrees of freedom of the scatter.
+
+    References
+    ----------
+    Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13; Hesterberg, "What teachers
+    should know about the bootstrap", The American Statistician 69 (2015), for the widening.
+
     Examples
     --------
     >>> print(interval(0.0, np.linspace(-1, 1, 2001)), interval(0.0, np.linspace(-1, 1, 2001), freedom=10))
@@ -39,7 +52,7 @@ def interval(value: float, resampled: np.ndarray, freedom: float = math.inf) -> 
 
 
 def half_width(counts: np.ndarray) -> float:
-    """Half of a mean's 95 % interval, by Student's t; 0 where one seed gives none.
+    """Half of the 95 % interval of the mean of counts (S,), by Student's t; 0 where one seed gives none.
 
     Examples
     --------

@@ -35,6 +35,17 @@ def predict_layers(sample: Sample, dim: int) -> Prediction:
     new D, and what single seeds scatter. The value is the draws' median. The last law is that of D layers per
     e-fold from a loss that grows with D down to one that does not.
 
+    Parameters
+    ----------
+    sample : Sample
+        Counts of the seeds at each D, some of them censored.
+    dim : int
+        The D to predict for.
+
+    References
+    ----------
+    Burnham and Anderson, "Model selection and multimodel inference", 2002, section 2.9, for Akaike weights.
+
     Examples
     --------
     >>> counts = {d: 2 + 0.5 * d + np.array([-0.1, 0.0, 0.1]) for d in (2, 4, 8, 16, 32, 64, 128)}
@@ -58,14 +69,14 @@ def predict_layers(sample: Sample, dim: int) -> Prediction:
     spreads = {law: _spread(law, sample, means) for law in _PARAMETERS}
     chosen = rng.choice(list(spreads), len(resampled), p=_weights(spreads, noise, len(means)))
     at = np.array([float(dim)])
-    found = np.empty(len(resampled))
+    layers = np.empty(len(resampled))
     for law in np.unique(chosen):
         drawn = resampled[chosen == law]
         misfit = _misfits(rng, law, math.sqrt(max(spreads[law] ** 2 - noise, 0)), drawn)
         drawn = _values(law, sample.dims, misfit(drawn), at)
         alone = 0.0 if sample.scatter is None else sample.scatter.drawn(rng, drawn[:, 0])
-        found[chosen == law] = misfit(drawn)[:, 0] + alone
-    low, middle, high = np.percentile(found, [2.5, 50, 97.5])
+        layers[chosen == law] = misfit(drawn)[:, 0] + alone
+    low, middle, high = np.percentile(layers, [2.5, 50, 97.5])
     return Prediction(dim, Estimate(float(middle), max(float(low), 0.0), float(high)), outside)
 
 

@@ -23,8 +23,20 @@ _CLEAR = 4
 class SeedVariance:
     """The standard deviation of seeds as a power of the mean (at least 1), and how well it is known.
 
-    ``log_factor + power·log mean`` is its logarithm, best known at means of ``log_size``; ``variance`` and
-    ``variance_power`` are those of the logarithm there and of the power.
+    Attributes
+    ----------
+    log_factor, power : float
+        The logarithm of the standard deviation is log_factor + power·log mean.
+    log_size : float
+        The logarithm of the mean at which it is known best.
+    variance, variance_power : float
+        Of the logarithm there, and of the power.
+
+    References
+    ----------
+    Bartlett and Kendall, "The statistical analysis of variance-heterogeneity and the logarithmic
+    transformation", Supplement to the Journal of the Royal Statistical Society 8 (1946), for the mean and
+    variance of log s.
     """
 
     log_factor: float
@@ -91,8 +103,8 @@ class Sample:
     def of(cls, layers: Counts, depths: Counts | None = None) -> "Sample":
         """Sort by D; without depths seeds without a count are left out, and so is a D without any."""
         if depths is None:
-            kept = {dim: n[~np.isnan(n)] for dim, n in layers.items() if not np.isnan(n).all()}
-            return cls.of(kept, {dim: np.full(len(n), math.inf) for dim, n in kept.items()})
+            known = {dim: n[~np.isnan(n)] for dim, n in layers.items() if not np.isnan(n).all()}
+            return cls.of(known, {dim: np.full(len(n), math.inf) for dim, n in known.items()})
         dims = sorted(layers)
         return cls(
             np.array(dims, float),
@@ -114,8 +126,8 @@ class Sample:
         counts = [n[~np.isnan(n)] for n in self.counts]
         # all are below their depth, but perhaps by luck: as if half a seed were not
         shares = [
-            1.0 if is_whole else min(len(told), len(n) - 0.5) / len(n)
-            for told, n, is_whole in zip(counts, self.counts, self.whole, strict=True)
+            1.0 if is_whole else min(len(known), len(n) - 0.5) / len(n)
+            for known, n, is_whole in zip(counts, self.counts, self.whole, strict=True)
         ]
         telling = [i for i, n in enumerate(counts) if len(n) > 1]
         spread = [i for i in telling if counts[i].std() > 0]
@@ -140,25 +152,34 @@ class Sample:
     def freedom_of(
         self, means: np.ndarray, fit: Callable[[np.ndarray], tuple[np.ndarray, ...]]
     ) -> list[float]:
-        """Degrees of freedom of the scatter of what a fit makes of the means (n,): Satterthwaite's."""
+        """Degrees of freedom of the scatter of what a fit makes of the means (n,), one a coefficient.
+
+        References
+        ----------
+        Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics 2 (1946).
+        """
         n_seeds = np.array([len(n) for n in self.counts], float)
         borrowed = np.ones(len(means)) if self.scatter is None else self.scatter.freedom(means)
         freedom = np.where(self.whole, n_seeds - 1, borrowed)
         step = 1e-4 * np.maximum(means, 1)
-        own = [n.var(ddof=1) if w else 0.0 for n, w in zip(self.counts, self.whole, strict=True)]
-        variances = np.where(self.whole, own, self.scatter_at(means) ** 2)
+        variances = [n.var(ddof=1) if w else 0.0 for n, w in zip(self.counts, self.whole, strict=True)]
+        variances = np.where(self.whole, variances, self.scatter_at(means) ** 2)
         moved, still = fit(means + np.diag(step)), fit(means)
-        found = []
+        degrees = []
         for one, other in zip(moved, still, strict=True):
             parts = ((one - other) / step) ** 2 * variances / n_seeds
-            found.append(float(parts.sum() ** 2 / (parts**2 / freedom).sum()) if parts.any() else math.inf)
-        return found
+            degrees.append(float(parts.sum() ** 2 / (parts**2 / freedom).sum()) if parts.any() else math.inf)
+        return degrees
 
     def resampled(self, means: np.ndarray) -> np.ndarray:
         """Means over bootstrap samples of the seeds of each D, (R, n), NaN where all are above their depth.
 
         Around other means (n,) without a gap. Seeds are drawn from a normal law where the seeds of a D don't
         tell theirs.
+
+        References
+        ----------
+        Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 6.
         """
         rng = np.random.default_rng(0)  # the same table gives the same interval
         scatter, columns = self.scatter_at(means), []

@@ -87,6 +87,15 @@ def compare_laws(dims: np.ndarray, means: np.ndarray, bounds: np.ndarray | None 
 
     A mean that is NaN counts by its chance to be above its bound. Empty where there are fewer than 7
     dimensions (with less, AICc takes the constant whatever they say) or a count is 0.
+
+    Parameters
+    ----------
+    dims, means, bounds : array, shape (n,)
+        D, mean counts, and what means are above that are NaN.
+
+    References
+    ----------
+    Hurvich and Tsai, "Regression and time series model selection in small samples", Biometrika 76 (1989).
     """
     n = len(dims)
     if n < 7 or (means <= 0).any() or np.isnan(means).sum() > n - 4:
@@ -116,8 +125,8 @@ def crossing(first: Counts, second: Counts) -> Estimate:
     --------
     >>> linear = {d: d * np.array([0.45, 0.5, 0.55]) for d in (4, 8, 16)}
     >>> constant = {d: np.array([2.9, 3.0, 3.1]) for d in (4, 8, 16)}
-    >>> found = crossing(linear, constant)
-    >>> round(found.value, 6), found.low < 6 < found.high
+    >>> meeting = crossing(linear, constant)
+    >>> round(meeting.value, 6), meeting.low < 6 < meeting.high
     (6.0, True)
     """
     lines = []
@@ -133,7 +142,7 @@ def crossing(first: Counts, second: Counts) -> Estimate:
 
 
 def exponent(counts: Counts) -> float:
-    """Exponent of a power law through positive numbers; NaN with fewer than 2 dimensions.
+    """Exponent of a power law through positive numbers (S,) at each D; NaN with fewer than 2 dimensions.
 
     Examples
     --------
@@ -145,7 +154,7 @@ def exponent(counts: Counts) -> float:
 
 
 def predict(law: str, dims: np.ndarray, means: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Layer counts at other dimensions by a law fitted to the means at ``dims``."""
+    """Layer counts (m,) at dimensions ``at`` (m,) by a law fitted to the means (n,) at ``dims`` (n,)."""
     return _fit_law(law, dims, means)(at)
 
 
@@ -238,5 +247,5 @@ def _log_likelihood(law: str, dims: np.ndarray, means: np.ndarray, bounds: np.nd
         squares = np.where(unknown, cut, (filled - fitted) ** 2) / size**2
         scatter = math.sqrt(max(squares.mean(), np.finfo(float).eps ** 2))  # an exact law leaves rounding
     residuals, margins = ((part - fitted) / (scatter * size) for part in (filled, bounds))
-    told = -np.log(scatter * size) - residuals**2 / 2
-    return float(np.where(unknown, log_ndtr(-margins), told).sum())
+    density = -np.log(scatter * size) - residuals**2 / 2
+    return float(np.where(unknown, log_ndtr(-margins), density).sum())

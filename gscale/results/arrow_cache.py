@@ -13,7 +13,7 @@ import pyarrow as pa
 from gscale.results.files import is_remote, write_whole
 
 _MANY = 1000  # files of a folder; with fewer, opening them takes less than 2 s
-_NAME = "_gathered.arrow"
+_NAME = "_arrow_cache.arrow"
 _FILES = b"gscale_files"
 
 Stamps = dict[str, list[int]]  # by name of a file: its size, time of change in ns, and rows

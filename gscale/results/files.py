@@ -4,10 +4,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from gscale.errors import InputError
 from gscale.runtime import write_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PAUSES = (0.1, 0.4, 1.6, 6.4)  # seconds before a write to an object store is tried again
 
@@ -74,6 +77,11 @@ def write_whole(path: Path, content: bytes) -> None:
         _put(path, content)
     else:
         write_atomic(path, content)
+
+
+def table_bytes(frame: "pd.DataFrame", path: Path) -> bytes:
+    """A table as the content of a file: text where its name ends in .csv, else parquet; no index."""
+    return frame.to_csv(index=False).encode() if path.suffix == ".csv" else frame.to_parquet(index=False)
 
 
 def _put(path: Path, content: bytes) -> None:

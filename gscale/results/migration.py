@@ -104,7 +104,9 @@ def migrated(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns["schema"] = pa.array([3] * len(table))
     held = {name: table[name] for name in table.column_names} | columns
     nothing = pa.nulls(len(table))
-    return pa.table({name: held.get(name, nothing) for name in schema.names}).cast(schema)
+    rows = pa.table({name: held.get(name, nothing) for name in schema.names}).cast(schema)
+    # the notes for pandas tell which of its types columns had
+    return rows.replace_schema_metadata({**(table.schema.metadata or {}), **schema.metadata})
 
 
 def _mapped(column: pa.ChunkedArray | pa.Array, function: Callable[[str], str | bool]) -> pa.Array:

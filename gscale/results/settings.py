@@ -96,10 +96,10 @@ def label(text: str) -> str:
 
 def _chosen(value: Any) -> dict[str, Any]:
     """The fields that make a setting what it is and are not default."""
-    found = {field.name: encode(getattr(value, field.name)) for field in fields(value) if field.repr}
+    encoded = {field.name: encode(getattr(value, field.name)) for field in fields(value) if field.repr}
     return {
         name: part
-        for name, part in found.items()
+        for name, part in encoded.items()
         if (default := _default(type(value), name)) is MISSING or encode(default) != part
     }
 

@@ -13,7 +13,7 @@ _ROW = "  {:<6} {:<9} {:<9} {:<24} {:<9} {:<14} {}"
 
 def lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """A table with the settings on lines of their own, so that it fits 100 columns."""
-    yield _ROW.format("", "measured", "baseline", "difference", "tolerance", "seconds (were)", "comparison")
+    yield _ROW.format("", "measured", "baseline", "difference", "tolerance", "seconds (were)", "verdict")
     heading = None
     for comparison in comparisons:
         if heading != (heading := comparison.name):
