@@ -1,254 +1,141 @@
-"""Figures of losses against layers: of one kind of layer by D, of rivals by layer, and by N."""
+"""Panels of losses against layers: means over seeds with intervals, and theory's curves behind them."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from gscale.analysis import Curve, OptimalDepth, expected_in, half_width
-from gscale.analysis.labels import name_of
-from gscale.analysis.summary import turn_heading
-from gscale.figures.mean_curves import in_dims, stacked_curves
-from gscale.figures.spec import Axis, Figure, Series, category, shade, thinned
-from gscale.results.tables import short
+from gscale.analysis import Curve, half_width
+from gscale.analysis.labels import dataset_label, model_label, seeds_text
+from gscale.figures.spec import Axis, Panel, Series, category, thinned
 
-_KIND = ("dataset", "rotation", "marginal", "coupling")
-_DASHES = {"train": "dash", "exact": "dot", "bound": "dash"}
+_KL = "KL to the normal distribution (nats)"
+
+# What kinds of curves are called, and their dashes where they are not solid.
 _WORDS = {
-    "test": "test loss",
+    "sampled": "test loss",
     "train": "loss on the rows fitted to",
-    "exact": "without sampling noise",
+    "population": "without sampling noise",
     "expected": "expected",
     "bound": "lower bound",
-    "whole": "trained together",
+    "scales": "scales trained together",
+    "construction": "by construction",
 }
-_STYLES = {"test": "solid", "train": "dashed", "exact": "dotted", "bound": "dashed"}
-_DIM_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,2px", "12px,3px,3px,3px")
-_EXACT = 1e-14  # nats; a loss below is rounding
-_SHOWN = 1e-4  # of the first loss at first; the curves go on far below
-_KL = "KL to the normal distribution (nats)"
-_SHARE = "share left of the loss that can be removed"
+_DASHES = {"train": "dash", "bound": "dash", "population": "dot"}
+_STYLES = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
+
+_ROUNDING = 1e-14  # nats; a population's loss below is drawn there
+_SHOWN = 1e-4  # of the first loss at first; a population's curves go on far below
+_LINEAR = 1e-2  # nats; a sampled loss below has sampling noise of its own size
 
 
-def kinds_of(drawn: list[Curve]) -> Iterator[tuple[str, list[Curve]]]:
-    """The curves of each kind of data, layer and N, with a title; those without N are in each of these."""
-    groups: dict[tuple[str, ...], list[Curve]] = {}
-    for curve in drawn:
-        groups.setdefault(tuple(str(curve.setting[part]) for part in _KIND), []).append(curve)
-    for group in groups.values():
-        title = f"{short(group[0].setting['dataset'])}, layers of {_layer(group[0])}"
-        sizes = sorted({curve.n_samples for curve in group} - {0})
-        if len(sizes) < 2:
-            yield title, group
-        for n in sizes if len(sizes) > 1 else ():
-            yield f"{title}, N = {n:,}", [curve for curve in group if curve.n_samples in (0, n)]
+def losses_panel(title: str, curves: Sequence[Curve], series: Sequence[Series], remark: str = "") -> Panel:
+    """A panel of the losses of curves, with the number of their seeds and their dashes in its note."""
+    kinds = stacked_losses(curves)
+    dashes = [f"{_WORDS[kind]}: {_STYLES[_DASHES.get(kind, 'solid')]}" for kind in kinds]
+    dashes = dashes if len(kinds) > 1 else [_WORDS[kind] for kind in kinds]
+    note = f"Means over {seeds_of(curves)}, with 95 % intervals. {'; '.join(dashes).capitalize()}.{remark}"
+    if all(curve.per_depth for curve in curves):
+        depths = Axis("layers / dimension" if in_dims(curves) else "layers")
+    else:
+        depths = Axis("layers", log=max(len(curve.excess) for curve in curves) > 10)
+    return Panel(title, note, depths, _loss_axis(curves), tuple(series))
 
 
-def _layer(curve: Curve) -> str:
-    parts = (curve.setting[part] for part in _KIND[1:])
-    return " + ".join(short(part) for part in parts if not pd.isna(part))
-
-
-def losses_by_dim(title: str, drawn: list[Curve], most: int) -> Figure:
-    """The loss curves of one kind of layer, a colour for each D."""
-    relative = drawn[0].setting["metric"] != "kl"
-    dims = sorted({curve.dim for curve in drawn})
-    series: list[Series] = []
-    kinds: list[str] = []
-    for i, dim in enumerate(dims):
-        group = [curve for curve in drawn if curve.dim == dim]
-        stacks = stacked_curves(group, relative)
-        kinds += [kind for kind in stacks if kind not in kinds]
-        unit = dim if in_dims(drawn) else 1
-        found = [
-            _curve(f"D = {dim}", kind, stack, shade(i, len(dims)), most, unit)
-            for kind, stack in stacks.items()
-        ]
-        series += _listed_once(found) + _expected(group, stacks, shade(i, len(dims)), most)
-    if in_dims(drawn):
-        series.append(_half(drawn))
-    note = f"Means over {seeds_of(drawn)}, with 95 % intervals. {_legend(kinds)}"
-    if any(one.width > 4 for one in series):
-        note += " The wide lines behind are theory's, for test and train loss."
-    return Figure(f"Loss: {title}", note, _depth_axis(drawn), _loss_axis(drawn, relative), tuple(series))
-
-
-def _curve(
-    group: str, kind: str, stack: np.ndarray, colour: str, most: int, unit: int = 1, dash: str = ""
-) -> Series:
-    """Mean and interval of a stack (S, L + 1); a loss of rounding size is exact."""
-    at = thinned(stack.shape[1], most)
-    mean = stack.mean(0)[at]
-    exact = kind in ("whole", "exact", "expected", "bound")
-    return Series(
-        group,
-        at / unit,
-        np.maximum(mean, _EXACT) if exact else mean,
-        None if kind == "train" else np.array([half_width(losses) for losses in stack.T[at]]),
-        colour,
-        "lines+markers" if kind == "whole" else "lines",
-        dash or _DASHES.get(kind, "solid"),
-        band=kind != "train",
-        group=group,
-        width=1.5 if kind == "train" else 2,
-        notes=f"{_WORDS[kind]}, {seeds_text(len(stack))}",
-    )
-
-
-def _listed_once(series: list[Series]) -> list[Series]:
-    return [replace(one, listed=i == 0) for i, one in enumerate(series)]
-
-
-def _expected(group: list[Curve], stacks: dict[str, np.ndarray], colour: str, most: int) -> list[Series]:
-    """Theory's train and test loss, where sampled curves are beside exact ones."""
-    sampled = [curve for curve in group if curve.excess_train is not None]
-    if "exact" not in stacks or not sampled:
-        return []
-    losses = expected_in(sampled[0].setting, sampled[0].dim, sampled[0].n_samples, stacks["exact"].mean(0))
-    return theory_curves(f"D = {group[0].dim}", losses, colour, most)
-
-
-def theory_curves(
-    group: str, losses: tuple[np.ndarray, np.ndarray] | None, colour: str, most: int
+def mean_losses(
+    name: str, curves: Sequence[Curve], colour: str, n_points: int, unit: int = 1
 ) -> list[Series]:
-    """Theory's train and test loss as wide lines, behind the curves of a group; none where it knows none."""
-    found = []
-    for kind, loss in zip(("train", "test"), losses or (), strict=bool(losses)):
-        at = thinned(len(loss), most)
-        found.append(
+    """The mean loss of each kind of curve of one D, with its interval; the first solid one is in the legend.
+
+    Depth is in units of some layers. A training loss has an interval where it is that of noise, from 0 on.
+    """
+    series: list[Series] = []
+    stacks = stacked_losses(curves)
+    for kind, stack in sorted(stacks.items(), key=lambda item: item[0] in _DASHES):
+        at = thinned(stack.shape[1], n_points)
+        mean, halves = stack.mean(0)[at], np.array([half_width(losses) for losses in stack.T[at]])
+        series.append(
             Series(
-                f"theory, {kind}",
-                at,
-                loss[at],
-                colour=colour,
-                width=6,
-                group=group,
-                listed=False,
-                notes=group,
+                name,
+                at / unit,
+                mean if kind in ("sampled", "train") else np.maximum(mean, _ROUNDING),
+                None if kind == "train" and mean[0] > _LINEAR else halves,
+                colour,
+                "lines+markers" if curves[0].per_depth else "lines",
+                _DASHES.get(kind, "solid"),
+                band=True,
+                width=1.5 if kind == "train" else 2,
+                listed=not series,
+                notes=f"{_WORDS[kind]}, {seeds_text(len(stack))}",
             )
         )
-    return found
+    return series
 
 
-def _half(drawn: list[Curve]) -> Series:
-    """Theorem 1: scales are exact at a depth of half of D."""
-    highest = max(float(curve.excess[0]) for curve in drawn)
-    return Series("half of D", np.array([0.5, 0.5]), np.array([_EXACT, highest]), dash="dash", width=1.5)
+def stacked_losses(curves: Sequence[Curve]) -> dict[str, np.ndarray]:
+    """The losses (S, L + 1) of each kind, cut to the shallowest; sampled curves bring those of training.
+
+    In nats where the floor is known, else as shares of the first.
+    """
+    stacks: dict[str, list[np.ndarray]] = {}
+    for curve in curves:
+        unit = 1.0 if curve.setting["metric"] == "kl" else curve.excess[0] or 1.0
+        stacks.setdefault(curve.kind, []).append(curve.excess / unit)
+        if curve.excess_train is not None:
+            stacks.setdefault("train", []).append(curve.excess_train / unit)
+    return {kind: np.stack([one[: min(map(len, all_))] for one in all_]) for kind, all_ in stacks.items()}
 
 
-def losses_by_layer(drawn: list[Curve], looks: dict[str, str], most: int) -> Figure:
-    """The losses of rivals on one data set, a colour for each way to a flow, a dash for each of several D."""
-    relative = drawn[0].setting["metric"] != "kl"
-    dims = sorted({curve.dim for curve in drawn})
-    dashes = {dim: _DIM_DASHES[i % len(_DIM_DASHES)] for i, dim in enumerate(dims)}
-    if len(dims) == 1:
-        dashes = {dims[0]: ""}  # they are free to tell test from train
-    series: list[Series] = []
-    for name, colour in looks.items():
-        found = []
-        for dim, dash in dashes.items():
-            group = [curve for curve in drawn if curve.dim == dim and name_of(curve) == name]
-            stacks = stacked_curves(group, relative)
-            if len(dims) > 1:
-                stacks.pop("train", None)
-            found += [
-                _noted(_curve(name, kind, stack, colour, most, dash=dash), f"D = {dim}")
-                for kind, stack in stacks.items()
-            ]
-        series += _listed_once(found)
-    widths = "; ".join(f"D = {dim}: {_DASH_WORDS.get(dash, 'short dashes')}" for dim, dash in dashes.items())
-    if len(dims) == 1:
-        widths = f"D = {dims[0]}; test loss: solid; loss on the rows fitted to: dashed"
-    note = f"Means over {seeds_of(drawn)}, with 95 % intervals. {widths}."
-    title = f"Loss: {short(drawn[0].setting['dataset'])}"
-    return Figure(title, note, _depth_axis(drawn), _loss_axis(drawn, relative), tuple(series))
+def theory_losses(
+    name: str, losses: tuple[np.ndarray, np.ndarray] | None, colour: str, n_points: int
+) -> list[Series]:
+    """Theory's train and test loss (L + 1,) as wide lines of a group; none where they are unknown."""
+    series = []
+    for kind, loss in zip(("train", "test"), losses or (), strict=False):
+        at = thinned(len(loss), n_points)
+        line = Series(f"theory, {kind}", at, loss[at], colour=colour, width=6, notes=name)
+        series.append(replace(line, group=name, listed=False))
+    return series
 
 
-_DASH_WORDS = {
-    "solid": "solid",
-    "dash": "dashed",
-    "dot": "dotted",
-    "dashdot": "dash and dot",
-    "longdash": "long dashes",
-    "longdashdot": "long dash and dot",
-    "2px,2px": "fine dots",
-}
+def losses_by_model(curves: Sequence[Curve], names: dict[str, str], n_points: int) -> list[Panel]:
+    """A panel for each D of one data set, with a colour for each model; names are by its label."""
+    panels = []
+    for dim in sorted({curve.dim for curve in curves}):
+        at_dim = [curve for curve in curves if curve.dim == dim]
+        sizes = ", ".join(f"{n:,}" for n in sorted({curve.n_samples for curve in at_dim} - {0}))
+        title = f"Loss: {dataset_label(curves[0].setting)}, D = {dim}{sizes and f', N = {sizes}'}"
+        series: list[Series] = []
+        for i, (model, name) in enumerate(names.items()):
+            group = [curve for curve in at_dim if model_label(curve) == model]
+            series += mean_losses(name, group, category(i), n_points)
+        panels.append(losses_panel(title, at_dim, series))
+    return panels
 
 
-def _noted(series: Series, note: str) -> Series:
-    return replace(series, notes=f"{note}, {series.notes}")
+def in_dims(curves: Sequence[Curve]) -> bool:
+    """Whether depth is drawn in units of D: for scales trained together."""
+    return all(curve.kind == "scales" for curve in curves)
 
 
-def losses_by_rows(found: list[OptimalDepth], most: int) -> Figure:
-    """The losses of one kind of layer at one D, a colour for each N, and where the test loss turns."""
-    series: list[Series] = []
-    for i, turn in enumerate(found):
-        group, colour = f"N = {turn.n_samples:,}", category(i)
-        stacks = stacked_curves(turn.sampled, turn.setting["metric"] != "kl")
-        curves = [_curve(group, kind, stack, colour, most) for kind, stack in stacks.items()]
-        series += theory_curves(group, turn.expected_curves(), colour, most)
-        series += _listed_once(curves)
-        mean = stacks["test"].mean(0)
-        at = np.array([mean.argmin()])
-        name = f"{group}, lowest mean test loss"
-        lowest = Series(name, at, mean[at], None, colour, "markers", symbol="triangle-down", group=group)
-        series.append(replace(lowest, listed=False))
-    drawn = [curve for turn in found for curve in turn.sampled]
-    note = (
-        f"Means over {seeds_of(drawn)}, with 95 % intervals. Test loss is solid, the loss on the rows "
-        "fitted to dashed; triangles mark the lowest mean test loss; wide lines behind are theory's, where "
-        "it is known."
-    )
-    axis = Axis("layers")
-    relative = drawn[0].setting["metric"] != "kl"
-    return Figure(
-        f"Loss: {turn_heading(found[0]).split(': ', 1)[1]}",
-        note,
-        axis,
-        _loss_axis(drawn, relative),
-        tuple(series),
-    )
-
-
-def _depth_axis(drawn: list[Curve]) -> Axis:
-    if all(curve.whole for curve in drawn):
-        return Axis("layers / dimension" if in_dims(drawn) else "layers")
-    return Axis("layers", log=max(len(curve.excess) for curve in drawn) > 10)
-
-
-def _loss_axis(drawn: list[Curve], relative: bool) -> Axis:
-    if relative:
-        return Axis(_SHARE, range=(-0.1, 1.03))
-    firsts = [curve.excess[0] for curve in drawn if curve.excess[0] > 0] or [1.0]
-    if all(curve.whole for curve in drawn):
-        return Axis(_KL, log=True)
-    if all(curve.exact for curve in drawn):
-        return Axis(_KL, log=True, range=(min(firsts) * _SHOWN, max(firsts) * 2))
-    lowest, highest = (float(end([end(curve.excess) for curve in drawn])) for end in (np.min, np.max))
-    # layers fitted to noise begin at rounding, and rise
-    if lowest <= 0 or highest > 2 * max(firsts):
-        return Axis(_KL)
-    return Axis(_KL, log=True, range=(lowest * 0.3, highest * 1.5))
-
-
-def seeds_of(drawn: list[Curve]) -> str:
+def seeds_of(curves: Sequence[Curve]) -> str:
     """How many seeds the curves of one setting and D have, in words."""
-    counts: dict[str, int] = {}
-    for curve in drawn:
-        key = str((curve.dim, curve.setting))
-        counts[key] = counts.get(key, 0) + 1
-    low, high = min(counts.values()), max(counts.values())
+    counts = Counter(str((curve.dim, curve.setting)) for curve in curves).values()
+    low, high = min(counts), max(counts)
     return seeds_text(low) if low == high else f"{low} to {high} seeds"
 
 
-def seeds_text(n: int) -> str:
-    """A number of seeds in words."""
-    return f"{n} seed" if n == 1 else f"{n} seeds"
-
-
-def _legend(kinds: list[str]) -> str:
-    """What the dashes mean, where there are several kinds of curves."""
-    if len(kinds) < 2:
-        return f"Shown is the {_WORDS[kinds[0]]}." if kinds[0] == "test" else ""
-    return "; ".join(f"{_WORDS[kind]}: {_STYLES.get(kind, 'solid')}" for kind in kinds).capitalize() + "."
+def _loss_axis(curves: Sequence[Curve]) -> Axis:
+    if curves[0].setting["metric"] != "kl":
+        return Axis("share left of the loss that can be removed", range=(-0.3, 1.03))
+    if any(curve.per_depth for curve in curves):
+        return Axis(_KL, log=True)
+    firsts = [curve.excess[0] for curve in curves if curve.excess[0] > 0] or [1.0]
+    if all(curve.is_population for curve in curves):
+        return Axis(_KL, log=True, range=(min(firsts) * _SHOWN, max(firsts) * 2))
+    lowest, highest = (float(end([end(curve.excess) for curve in curves])) for end in (np.min, np.max))
+    if max(firsts) < _LINEAR:  # layers fitted to noise begin at rounding, and rise
+        return Axis(_KL)
+    range_ = (lowest * 0.3, highest * 1.5) if lowest > 0 else None
+    return Axis(_KL, lowest > 0, range=range_, linear_within=0.0 if lowest > _LINEAR else _LINEAR)

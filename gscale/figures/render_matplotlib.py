@@ -1,44 +1,47 @@
-"""Figures from tables: the loss curves of a sweep, and its layers against D."""
+"""Descriptions of figures, drawn by Matplotlib as PNG and SVG."""
 
-from collections.abc import Iterator, Mapping
+import io
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import NullLocator
+from matplotlib.transforms import ScaledTranslation
 
-from gscale.analysis import (
-    Curve,
-    Slope,
-    break_even,
-    curves,
-    expected_losses,
-    half_width,
-    missed_text,
-    rate_of,
-    slopes,
-    target_text,
-    varies_rows,
-)
-from gscale.analysis.comparison import draw_comparison, has_rivals
-from gscale.analysis.distances import METRIC
 from gscale.errors import InputError
-from gscale.figures.mean_curves import in_dims, stacked_curves
-from gscale.figures.spurious_projections import draw_spurious
-from gscale.figures.style import styled
-from gscale.figures.turning_figure import draw_turning
-from gscale.results.tables import no_histograms, short
-from gscale.theory.rates import layers_per_efold
+from gscale.figures.figure_kinds import describe
+from gscale.figures.spec import INK, MAX_POINTS, Axis, Description, Panel, Series
+from gscale.results.tables import no_histograms
+from gscale.runtime import write_output
 
-_ROW = ["dataset", "rotation", "marginal", "coupling"]
-_LINES = {"test": "-", "train": "--", "exact": ":", "expected": "-", "bound": "--", "whole": "-"}
-_MARKERS = {"Population()": "o", "Expected()": "s", "LowerBound()": "^"}
-_NAMES = {"whole": "trained together"}
-_EXACT = 1e-14  # nats; a loss below is drawn there
-_SHOWN = 1e-4  # of the first loss; exact curves go on far below
+_CATEGORIES = sns.color_palette("colorblind")
+_SHADES = sns.color_palette("viridis_r", as_cmap=True)
+_DASHES = {"solid": "-", "dash": "--", "dot": ":"}
+_MARKERS = {
+    "circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "triangle-down": "v", "cross": "P",
+    "star": "*", "pentagon": "p", "x-thin": "x",
+}  # fmt: skip
+_STYLE: Any = sns.axes_style("whitegrid") | {
+    "axes.titlesize": 11, "font.size": 10, "grid.color": "0.88", "legend.fontsize": 8.5,
+    "legend.frameon": False, "legend.title_fontsize": 8.5, "svg.hashsalt": "gscale",
+    "xtick.color": "0.2", "ytick.color": "0.2",
+}  # fmt: skip
+
+_WIDTHS = {1: 7.5, 2: 14.0, 3: 18.0}  # inches, by the number of columns
+_HEIGHT = 4.4  # inches of a row of panels without what is below
+_LINE = 0.165  # inches of a line below
+_LETTERS = 16  # of such a line, in an inch
+_BELOW = 0.5  # inches between axes and what is below: ticks, and the label of the axis
 
 
 def plot_sweeps(
@@ -46,172 +49,165 @@ def plot_sweeps(
 ) -> list[Path]:
     """Draw one figure a sweep into a folder, as PNG and SVG, and return the paths of the PNGs.
 
-    ``about`` has a line on each sweep, where there is one, for its title; ``histograms`` are those kept
-    beside the table, as `gscale.results.tables.read_histograms` reads them.
+    The same table gives the same files.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of any number of sweeps.
+    folder : Path
+        It is made where it is missing.
+    about : mapping of str to str
+        A line on each sweep, where there is one, for its title.
+    histograms : DataFrame, optional
+        What is stored beside the table, see `gscale.results.tables.read_histograms`.
 
     Raises
     ------
     InputError
-        If the folder cannot be written.
+        If the folder cannot be written, or histograms are missing.
     """
-    paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for sweep, rows in table.groupby("sweep"):
-            figure = _figure(rows, about.get(str(sweep), str(sweep)), histograms)
-            paths.append(folder / f"{sweep}.png")
-            figure.savefig(paths[-1], dpi=120)
-            figure.savefig(paths[-1].with_suffix(".svg"))
     except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}") from None
+        raise InputError(f"cannot write to {folder}: {error.strerror}; move what is there") from None
+    paths = []
+    for sweep, rows in table.groupby("sweep"):
+        figure = draw_sweep(rows, about.get(str(sweep), str(sweep)), histograms)
+        write_figure(figure, folder / f"{sweep}.svg", {"Date": None})
+        paths.append(write_figure(figure, folder / f"{sweep}.png"))
     return paths
 
 
-def _figure(rows: pd.DataFrame, title: str, histograms: pd.DataFrame | None) -> Figure:
-    if METRIC in set(rows["metric"]):
-        return draw_spurious(rows, title, no_histograms() if histograms is None else histograms)
-    if has_rivals(rows):
-        return draw_comparison(rows, title)
-    return draw_turning(rows, title) if varies_rows(rows) else draw_sweep(rows, title)
+def write_figure(figure: Figure, path: Path, metadata: Mapping[str, Any] | None = None) -> Path:
+    """Write a drawn figure, whole or not at all, in the format that its name ends in; return its path.
 
-
-def draw_sweep(table: pd.DataFrame, title: str) -> Figure:
-    """Draw one sweep: a row for each kind of data, layer and N; left its loss curves, right layers against D.
-
-    Curves without sampling noise are in every row of their data and layer.
+    Raises
+    ------
+    InputError
+        If it cannot be written.
     """
-    groups = [part for group in table.groupby(_ROW, dropna=False) for part in _by_n_samples(*group)]
-    with styled():
-        figure = Figure(figsize=(14, 5 * len(groups) + 0.5), layout="constrained")
-        panels = figure.subplots(len(groups), 2, squeeze=False)
-        for (left, right), ((dataset, *parts), words, rows) in zip(panels, groups, strict=True):
-            layer = " + ".join(short(part) for part in parts if not pd.isna(part))
-            left.set_title(f"{short(dataset)}: layers of {layer}{words}")
-            _draw_losses(left, list(curves(rows)))
-            beside_theory = "Expected()" in set(rows["training"])
-            _draw_layers(right, slopes(rows, ("e", "10", "100") if beside_theory else ()))
-        figure.suptitle(title, fontweight="bold")
+    content = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(content, format=path.suffix[1:], dpi=120, metadata=metadata)
+    write_output(path, content.getvalue())
+    return path
+
+
+def draw_sweep(rows: pd.DataFrame, title: str, histograms: pd.DataFrame | None = None) -> Figure:
+    """Draw the rows of one sweep as the figure that it asks for.
+
+    Raises
+    ------
+    InputError
+        If histograms are missing.
+    """
+    return draw(describe(rows, no_histograms() if histograms is None else histograms, MAX_POINTS), title)
+
+
+def draw(description: Description, title: str) -> Figure:
+    """Draw panels row by row, each with its note and legend below; what panels share is below their row."""
+    columns = max(map(len, description))
+    width, heights = _WIDTHS.get(columns, 6.0 * columns), []
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, 1), layout="constrained")
+        figure.suptitle(textwrap.fill(title, int(7 * width)), fontsize=14, fontweight="bold")
+        grid = GridSpec(len(description), 1, figure)
+        for i, row in enumerate(description):
+            n_lines = _draw_row(figure.add_subfigure(grid[i]), row, max(len(row), min(columns, 2)), width)
+            heights.append(_HEIGHT + _LINE * n_lines)
+        grid.set_height_ratios(heights)
+        figure.set_figheight(sum(heights) + 0.5)
     return figure
 
 
-def _by_n_samples(
-    kind: tuple[object, ...], rows: pd.DataFrame
-) -> Iterator[tuple[tuple[object, ...], str, pd.DataFrame]]:
-    """The rows of each N, with those that have none, and a title's words for it where there are several."""
-    n_samples = rows["n_samples"]
-    several = sorted(n_samples.dropna().unique())
-    if len(several) < 2:
-        yield kind, "", rows
+def _draw_row(part: SubFigure, row: Sequence[Panel], columns: int, width: float) -> int:
+    """Draw panels side by side; the number of lines of text below them."""
+    counts = Counter(one.name for panel in row for one in panel.series if one.listed)
+    n_letters, n_lines, shared = int(_LETTERS * (width / columns - 1)), 0, dict[str, Any]()
+    axes = part.subplots(1, columns, squeeze=False)[0]
+    for at, panel in zip(axes, row, strict=False):
+        at.set_title(textwrap.fill(panel.title, int(0.8 * n_letters)))
+        drawn = [(one, _draw_series(at, one)) for one in panel.series]
+        for name, spec in (("x", panel.x), ("y", panel.y)):
+            _scale(at, name, spec, panel.series)
+        listed = {one.name: handle for one, handle in drawn if one.listed}
+        shared = {name: handle for name, handle in listed.items() if counts[name] > 1} | shared
+        alone = {name: handle for name, handle in listed.items() if counts[name] == 1}
+        below = at.transAxes + ScaledTranslation(0, -_BELOW, part.dpi_scale_trans)
+        where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": below}
+        n_lines = max(n_lines, _draw_legend(at, alone, panel.note, n_letters, **where))
+    for at in axes[len(row) :]:
+        at.remove()
+    if shared:
+        n_lines += _draw_legend(part, shared, "", int(_LETTERS * width), loc="outside lower center")
+    return n_lines
+
+
+def _draw_legend(
+    at: Axes | SubFigure, handles: Mapping[str, Any], note: str, n_letters: int, **where: Any
+) -> int:
+    """Draw a legend under a note, both wrapped; its number of lines."""
+    title, labels = textwrap.fill(note, n_letters), [textwrap.fill(name, n_letters) for name in handles]
+    lines = [line for label in labels for line in label.splitlines()] or [""]
+    n_rows = ceil(len(labels) / max(n_letters // (max(map(len, lines)) + 8), 1))
+    columns = ceil(len(labels) / max(n_rows, 1)) or 1
+    at.legend(list(handles.values()), labels, title=title, ncols=columns, alignment="left", **where)
+    return title.count("\n") + 1 + ceil(len(lines) / columns)
+
+
+def _draw_series(axes: Axes, series: Series) -> Any:
+    """Draw a series with its intervals; its handle in a legend."""
+    colour, symbol = _colour(series.colour), series.symbol.removesuffix("-open")
+    wide, filled = series.width > 4, symbol == series.symbol
+    style: dict[str, Any] = {
+        "color": colour,
+        "linestyle": _DASHES[series.dash] if "lines" in series.mode else "none",
+        "linewidth": 0.8 * series.width,
+        "marker": _MARKERS[symbol] if "markers" in series.mode else "none",
+        "markersize": 4 if series.band else 6,
+        "markerfacecolor": colour if filled else "none",
+        "markeredgecolor": "black" if filled and series.half is None and series.mode == "markers" else colour,
+        "alpha": 0.35 if wide else 1.0,
+        "zorder": 1.5 if wide else 3.0 if series.mode == "markers" else 2.0,
+        "label": series.name if series.listed else "_",
+    }
+    if series.half is None or series.band or not np.any(series.half):
+        (line,) = axes.plot(series.x, series.y, **style)
+        if series.band and series.half is not None:
+            low, high = series.y - series.half, series.y + series.half
+            axes.fill_between(series.x, low, high, color=colour, alpha=0.12, linewidth=0)
+        return line
+    return axes.errorbar(series.x, series.y, series.half, elinewidth=1.2, capsize=3, **style)
+
+
+def _colour(role: str) -> Any:
+    if role == INK:
+        return "0.25"
+    kind, number = role[0], float(role[1:])
+    return _CATEGORIES[int(number) % len(_CATEGORIES)] if kind == "c" else _SHADES(0.25 + 0.75 * number)
+
+
+def _scale(axes: Axes, name: str, spec: Axis, series: Sequence[Series]) -> None:
+    """Label an axis, and give it its scale, limits and ticks."""
+    axis = getattr(axes, f"{name}axis")
+    values = np.concatenate([getattr(one, name) for one in series] or [np.ones(1)])
+    scale, limit = (getattr(axes, f"set_{name}{what}") for what in ("scale", "lim"))
+    axis.set_label_text(spec.label)
+    if spec.linear_within:
+        scale("symlog", linthresh=spec.linear_within)
+        low = min(0.0, max(1.3 * float(np.nanmin(values)), -10 * spec.linear_within))
+        limit(low, spec.range and spec.range[1])
         return
-    for n in several:
-        yield kind, f", N = {n:,}", rows[n_samples.isna() | (n_samples == n)]
-
-
-def _draw_losses(axes: Axes, drawn: list[Curve]) -> None:
-    relative = drawn[0].setting["metric"] != "kl"
-    dims = sorted({curve.dim for curve in drawn})
-    colours = dict(zip(dims, sns.color_palette("viridis_r", len(dims)), strict=True))
-    kinds: set[str] = set()
-    for dim in dims:
-        stacks = stacked_curves([curve for curve in drawn if curve.dim == dim], relative)
-        means = {kind: stack.mean(0) for kind, stack in stacks.items()}
-        kinds |= means.keys()
-        for kind, mean in means.items():
-            layers = np.arange(1, len(mean))
-            # scales are exact at a depth in proportion to D, and a loss of rounding size is exact
-            x = layers / dim if in_dims(drawn) else layers
-            y = np.maximum(mean[1:], _EXACT) if kind == "whole" else mean[1:]
-            axes.plot(x, y, _LINES[kind], color=colours[dim], marker="." if kind == "whole" else None)
-        _draw_expected(axes, means, [c for c in drawn if c.dim == dim and not c.exact], colours[dim])
-    _scale_losses(axes, drawn, relative)
-    handles = [Line2D([], [], color=colour, label=f"D = {dim}") for dim, colour in colours.items()]
-    handles += [
-        Line2D([], [], color="0.3", ls=_LINES[kind], label=_NAMES.get(kind, kind))
-        for kind in _LINES
-        if kind in kinds
-    ]
-    if {"test", "train", "exact"} <= kinds:
-        handles.append(
-            Line2D([], [], color="0.3", marker="v", ls="", label="next layer costs more than it gains")
-        )
-        handles.append(Line2D([], [], color="0.6", lw=4, alpha=0.5, label="theory for test and train"))
-    axes.legend(handles=handles, fontsize="x-small", ncols=2 if len(handles) > 9 else 1)
-
-
-def _draw_expected(axes: Axes, means: dict[str, np.ndarray], sampled: list[Curve], colour: object) -> None:
-    if "exact" not in means or not sampled:
-        return
-    setting, dim = sampled[0].setting, sampled[0].dim
-    if (setting["rotation"], setting["marginal"]) != ("Haar()", "Moments()"):
-        return
-    n_samples = sampled[0].n_samples
-    for expected in expected_losses(means["exact"], dim, n_samples):
-        axes.plot(np.arange(1, len(expected)), expected[1:], color=colour, lw=4, alpha=0.35)
-    layer = break_even(means["exact"], dim, n_samples)
-    axes.plot(layer, means["test"][layer], "v", color=colour, markersize=9, markeredgecolor="black")
-
-
-def _scale_losses(axes: Axes, drawn: list[Curve], relative: bool) -> None:
-    axes.set_ylabel("KL to the normal distribution (nats)")
-    axes.set_xlabel("layers")
-    if all(curve.whole for curve in drawn):
-        axes.set_yscale("log")
-        if in_dims(drawn):
-            axes.axvline(0.5, color="0.2", lw=1, ls="--")
-            axes.set_xlabel("layers / dimension (dashed: ½)")
-        return
-    axes.set_xscale("log")
-    if relative:
-        axes.set_ylim(-0.3, 1.03)
-        axes.set_ylabel("share left of the loss that can be removed")
-    elif all(curve.exact for curve in drawn):
-        first = [curve.excess[0] for curve in drawn if curve.excess[0] > 0] or [1.0]
-        axes.set_yscale("log")
-        axes.set_ylim(min(first) * _SHOWN, max(first) * 2)
-    else:
-        axes.set_yscale("symlog", linthresh=1e-2)
-
-
-def _draw_layers(axes: Axes, found: list[Slope]) -> None:
-    kinds = list(dict.fromkeys((slope.target, str(slope.setting["n_samples"])) for slope in found))
-    colours = dict(zip(kinds, sns.color_palette("deep", len(kinds)), strict=True))
-    for slope in found:
-        colour = colours[slope.target, str(slope.setting["n_samples"])]
-        marker = _MARKERS.get(str(slope.setting["training"]), "o")
-        dims, means, bounds = slope.sample.dims, slope.sample.means, slope.sample.bounds
-        reached = ~np.isnan(means)
-        errors = [half_width(n[~np.isnan(n)]) for n in slope.sample.counts]
-        axes.errorbar(dims, means, errors, fmt=marker, color=colour, capsize=3, label=_label(slope))
-        axes.plot(dims[~reached], bounds[~reached], marker=r"$\uparrow$", ls="", ms=12, color=colour)
-        if reached.sum() > 1:
-            span = np.geomspace(dims.min(), dims.max(), 100)
-            style = ":" if marker == "^" else "-"
-            axes.plot(span, slope.fitted(span), style, color=colour, alpha=0.6)
-    _draw_theory(axes, found)
-    axes.set_title("How many layers, as the dimension grows?")
-    axes.set_xlabel("dimension D")
-    axes.set_ylabel("layers")
-    axes.set_ylim(bottom=0)
-    columns = 1 if len(axes.get_legend_handles_labels()[0]) < 4 else 2
-    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns)
-
-
-def _draw_theory(axes: Axes, found: list[Slope]) -> None:
-    for slope in found:
-        span = np.arange(max(min(slope.layers), 2), max(slope.layers) + 1)
-        rate = rate_of(slope.setting) if slope.target == "tail" else None
-        if rate is not None:
-            layers = [layers_per_efold(rate(int(dim))) for dim in span]
-            axes.plot(span, layers, "--", color="0.2", lw=1, label="theory near the identity")
-            return
-        if str(slope.setting["training"]).startswith("EndToEndScales("):
-            axes.plot(span, (span + 1) / 2, "--", color="0.2", lw=1, label="Theorem 1: (D + 1)/2")
-            return
-
-
-def _label(slope: Slope) -> str:
-    training, n_samples = slope.setting["training"], slope.setting["n_samples"]
-    what = short(training) if pd.isna(n_samples) else f"N = {n_samples:.0f}"
-    missed = f"\nnot reached: {missed_text(slope)}" if slope.missed else ""
-    law = f"; law: {slope.fit.law}" if slope.fit.law else ""
-    return f"{target_text(slope.target)} ({what}):\n{slope.fit.slope} for each dimension{law}{missed}"
+    if spec.log:
+        scale("log", nonpositive="mask" if name == "x" else "clip")
+    if spec.range:
+        limit(spec.range)
+    elif spec.log and name == "y" and (values > 0).any():  # no interval that reaches 0 widens it
+        limit(0.6 * values[values > 0].min())
+    elif spec.zero:
+        axes.update_datalim([(0, 0)], updatex=False)
+        limit(0)
+    if spec.ticks and (spec.log or len(spec.ticks) == 1):
+        axis.set_ticks(spec.ticks, labels=[f"{tick:,g}" for tick in spec.ticks])
+        axis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""An interactive figure as data: series and axes, drawn by report.js with plotly."""
+"""A figure as data: panels of series on axes, drawn by `render_matplotlib` and by html/report.js alike."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -8,8 +8,11 @@ import numpy as np
 
 MAX_POINTS = 200  # on one curve
 
-# Colours are named by role; report.js has one of each for a light and for a dark page.
+# Colours are named by role; each renderer has one of each.
 INK = "ink"
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star", "pentagon")
+NOT_REACHED = "x-thin-open"
 
 
 def category(index: int) -> str:
@@ -24,9 +27,24 @@ def shade(index: int, count: int) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its label with a unit, whether it begins logarithmic, its ticks and first range if chosen.
+    """An axis of a panel.
 
-    Linear, it reaches down to 0 if ``zero``.
+    Attributes
+    ----------
+    label : str
+        With its unit.
+    log : bool
+        Whether it is logarithmic at first.
+    ticks : tuple of float
+        Where a logarithmic axis has ticks, and a linear one with a single value; the renderer's choice if
+        empty.
+    range : tuple of float, or None
+        What it shows at first; all if None.
+    zero : bool
+        Whether it reaches down to 0 where it is linear.
+    linear_within : float
+        Above 0, values beyond ± this are drawn logarithmically and those within linearly, by a renderer that
+        can; the others follow ``log``.
     """
 
     label: str
@@ -34,14 +52,32 @@ class Axis:
     ticks: tuple[float, ...] = ()
     range: tuple[float, float] | None = None
     zero: bool = False
+    linear_within: float = 0.0
 
 
 @dataclass(frozen=True)
 class Series:
-    """One series: x, y and half of its 95 % interval, (P,) each.
+    """One series of a panel.
 
-    ``mode`` is plotly's: lines, markers or both. Series of one ``group`` are hidden together by its entry in
-    the legend, which only those with ``listed`` have; ``notes`` (P,) or one for all, are shown on hover.
+    Attributes
+    ----------
+    name : str
+    x, y : array, shape (P,)
+    half : array, shape (P,), or None
+        Half of the 95 % interval of y.
+    colour : str
+        `INK`, a `category` or a `shade`.
+    mode, dash, symbol : str
+        As plotly calls them; lines wider than 4 are theory's, drawn faintly and behind the others.
+    width : float
+    band : bool
+        Whether intervals are a band along the line, not bars.
+    group : str
+        Series of one group are hidden together; the name if empty.
+    listed : bool
+        Whether the legend has the series.
+    notes : str or sequence of str
+        What is said of all points, or of each.
     """
 
     name: str
@@ -60,26 +96,17 @@ class Series:
 
     def record(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {
-            "name": self.name,
+        return asdict(self) | {
             "x": rounded(self.x),
             "y": rounded(self.y),
             "half": None if self.half is None or not np.any(self.half) else rounded(self.half),
-            "colour": self.colour,
-            "mode": self.mode,
-            "dash": self.dash,
-            "symbol": self.symbol,
-            "width": self.width,
-            "band": self.band,
             "group": self.group or self.name,
-            "listed": self.listed,
-            "notes": self.notes if isinstance(self.notes, str) else list(self.notes),
         }
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A titled figure with a note in prose below it."""
+class Panel:
+    """Series on two axes, with a title, and a note in prose below."""
 
     title: str
     note: str
@@ -88,17 +115,22 @@ class Figure:
     series: tuple[Series, ...]
 
     def record(self) -> dict[str, Any]:
-        """As JSON has it."""
-        axes = {name: _axis(axis) for name, axis in (("x", self.x), ("y", self.y))}
-        return {"title": self.title, **axes, "series": [series.record() for series in self.series]}
+        """As JSON has it, without the note."""
+        series = [one.record() for one in self.series]
+        return {"title": self.title, "x": asdict(self.x), "y": asdict(self.y), "series": series}
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
-    return asdict(axis)
+# Panels side by side, row below row.
+Description = list[list[Panel]]
+
+
+def steps(name: str, heights: np.ndarray, edges: np.ndarray, colour: str) -> Series:
+    """A histogram's outline, heights (K,) between edges (K + 1,), as a line."""
+    return Series(name, np.repeat(edges, 2)[1:-1], np.repeat(heights, 2), colour=colour)
 
 
 def rounded(values: Iterable[float]) -> list[float | None]:
-    """Numbers to 5 digits, which a screen does not tell from more; None where JSON has no word for one."""
+    """Numbers to 5 digits, more than a screen can show; None where one is not finite."""
     return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values]
 
 

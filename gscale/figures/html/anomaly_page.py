@@ -1,29 +1,35 @@
-"""The page of a scored table: how strange its rows are, which are alarms, and how well that tells them."""
+"""The page of a scored table: how anomalous its rows are, which are alarms, and how good these are."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from plotly.offline import get_plotlyjs
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from gscale.figures.html.html_cells import html_table
-from gscale.figures.html.page_frame import Section, drawn_at, framed, write_page
-from gscale.figures.spec import MAX_POINTS, Axis, Figure, Series, category
+from gscale.figures.html.page import Section, Table, write_page
+from gscale.figures.spec import MAX_POINTS, Axis, Panel, Series, category, steps
 
 _BINS = 60
 _MOST_ALARMS = 50
 _RATES = (0.001, 0.01, 0.05, 0.1)
-_LEAD = "How strange rows are to a Gaussianization of normal ones."
+_LEAD = "How anomalous rows are to a Gaussianization of normal ones."
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Rows with ``row``, ``strangeness``, ``p_value``, ``alarm`` and ``reasons``, and what is known of them.
+    """Rows with their scores, and what is known of them.
 
-    ``anomalous`` (N,) says which are anomalies, None where that is not known.
+    Attributes
+    ----------
+    table : DataFrame
+        With the columns ``row``, ``anomaly_score``, ``p_value``, ``alarm`` and ``reasons``.
+    anomalous : array of bool, shape (N,), or None
+        Which rows are anomalies; None where that is not known.
+    threshold : float
+        The score above which rows are alarms.
+    rate : float
+        The false-alarm rate that was asked for.
     """
 
     table: pd.DataFrame
@@ -43,14 +49,18 @@ def write_anomalies(scored: Scored, kl: np.ndarray | None, path: Path, title: st
         If the file cannot be written.
     """
     sections = [
-        Section("scores", "Scores", _figures([_histogram(scored)], "scores")),
-        Section("rates", "Alarms", _rates(scored)),
-        Section("apart", "How well they are told apart", _apart(scored)),
-        Section("reasons", "The strangest rows", _strangest(scored)),
-        Section("fit", "How Gaussian the fit makes rows", _figures(_fit(kl), "fit")),
+        Section("scores", "Scores", panels=[_histogram(scored)]),
+        Section("rates", "Alarms", table=_rates(scored)),
     ]
-    present = [section for section in sections if section.body]
-    return write_page(path, framed(title, _LEAD, _summary(scored), present, get_plotlyjs()))
+    if scored.anomalous is not None:
+        panels = _separation(scored.anomalous, scored.table["anomaly_score"].to_numpy())
+        sections.append(Section("apart", "How well scores separate them", panels=panels))
+    alarms = scored.table[scored.table["alarm"]].nlargest(_MOST_ALARMS, "anomaly_score")
+    text = "No row is an alarm." if alarms.empty else ""
+    sections.append(Section("reasons", "The most anomalous rows", text, _reasons(alarms)))
+    if kl is not None:
+        sections.append(Section("fit", "How Gaussian the fit makes rows", panels=[_fit(kl)]))
+    return write_page(path, title, _LEAD, _summary(scored), sections)
 
 
 def _summary(scored: Scored) -> str:
@@ -61,96 +71,76 @@ def _summary(scored: Scored) -> str:
     return f"{len(scored.table):,} rows{known}; {alarms:,} alarms at a false-alarm rate of {scored.rate:g}."
 
 
-def _figures(figures: list[Figure], name: str) -> str:
-    panels = "\n".join(drawn_at(figure, f"{name}-{i}") for i, figure in enumerate(figures))
-    return f'<div class="figures">\n{panels}\n</div>' if figures else ""
-
-
-def _kinds(scored: Scored) -> Iterator[tuple[str, np.ndarray]]:
+def _kinds(scored: Scored) -> dict[str, np.ndarray]:
+    """Which rows (N,) are of each kind that is known."""
     if scored.anomalous is None:
-        yield "all rows", np.ones(len(scored.table), bool)
-    else:
-        yield "normal", ~scored.anomalous
-        yield "anomalies", scored.anomalous
+        return {"all rows": np.ones(len(scored.table), bool)}
+    return {"normal": ~scored.anomalous, "anomalies": scored.anomalous}
 
 
-def _histogram(scored: Scored) -> Figure:
-    scores = scored.table["strangeness"].to_numpy()
+def _histogram(scored: Scored) -> Panel:
+    scores = scored.table["anomaly_score"].to_numpy()
     low, high = np.quantile(scores, [0.0, 0.99])
     high = max(high, scored.threshold + 0.1 * abs(high - low), low + 1e-6)
     edges = np.linspace(low, high, _BINS + 1)
-    series = [_steps(name, scores[kind], edges, i) for i, (name, kind) in enumerate(_kinds(scored))]
+    clipped, series = np.clip(scores, edges[0], edges[-1]), []
+    for i, (name, kind) in enumerate(_kinds(scored).items()):
+        shares = np.histogram(clipped[kind], edges)[0] / max(kind.sum(), 1)
+        series.append(steps(name, shares, edges, category(i)))
     top = max(float(one.y.max()) for one in series)
     line = Series("threshold", np.full(2, scored.threshold), np.array([0, top]), dash="dash")
     note = f"Shares of rows; those beyond {high:.4g} are in the last bin. Above the threshold are alarms."
-    axes = Axis("strangeness (nats)"), Axis("share of rows", zero=True)
-    return Figure("Strangeness", note, *axes, (*series, line))
+    axes = Axis("anomaly score (nats)"), Axis("share of rows", zero=True)
+    return Panel("Anomaly scores", note, *axes, (*series, line))
 
 
-def _steps(name: str, scores: np.ndarray, edges: np.ndarray, i: int) -> Series:
-    counts = np.histogram(np.clip(scores, edges[0], edges[-1]), edges)[0] / max(len(scores), 1)
-    return Series(name, np.repeat(edges, 2)[1:-1], np.repeat(counts, 2), colour=category(i))
-
-
-def _rates(scored: Scored) -> str:
-    header = ["false-alarm rate asked for", *(f"alarms, {name}" for name, _ in _kinds(scored))]
+def _rates(scored: Scored) -> Table:
+    header = ["false-alarm rate asked for", *(f"alarms, {name}" for name in _kinds(scored))]
     p_values = scored.table["p_value"].to_numpy()
     rows = [
-        [f"{rate:.1%}", *(f"{(p_values[kind] <= rate).mean():.2%}" for _, kind in _kinds(scored))]
+        [f"{rate:.1%}", *(f"{(p_values[kind] <= rate).mean():.2%}" for kind in _kinds(scored).values())]
         for rate in _RATES
     ]
-    return html_table(header, rows)
+    return Table(header, rows)
 
 
-def _apart(scored: Scored) -> str:
-    if scored.anomalous is None:
-        return ""
-    labels, scores = scored.anomalous, scored.table["strangeness"].to_numpy()
-    false_alarms, hits, _ = roc_curve(labels, scores)
-    precision, recall, _ = precision_recall_curve(labels, scores)
-    area, mean = roc_auc_score(labels, scores), average_precision_score(labels, scores)
-    share = float(labels.mean())
-    roc = Figure(
-        "ROC",
-        f"Area under the curve {area:.4f}: the chance that an anomaly is stranger than a normal row.",
-        Axis("alarms among normal rows"),
-        Axis("alarms among anomalies", zero=True),
-        (_curve("rows", false_alarms, hits), _curve("by chance", np.arange(2), np.arange(2), "dot")),
-    )
-    pr = Figure(
-        "Precision and recall",
-        f"Average precision {mean:.4f}; by chance {share:.4f}.",
-        Axis("recall: alarms among anomalies"),
-        Axis("precision: anomalies among alarms", zero=True),
-        (_curve("rows", recall, precision), _curve("by chance", np.arange(2), np.full(2, share), "dot")),
-    )
-    return _figures([roc, pr], "apart")
+def _separation(anomalous: np.ndarray, scores: np.ndarray) -> list[Panel]:
+    """The curves that show how well scores separate anomalies from normal rows, beside those by chance."""
+    false_alarms, hits, _ = roc_curve(anomalous, scores)
+    precision, recall, _ = precision_recall_curve(anomalous, scores)
+    area, mean = roc_auc_score(anomalous, scores), average_precision_score(anomalous, scores)
+    ends, share = np.arange(2), float(anomalous.mean())
+    roc = f"Area under the curve {area:.4f}: the chance that an anomaly has a higher score than a normal row."
+    pr = f"Average precision {mean:.4f}; by chance {share:.4f}."
+    normal, among = Axis("alarms among normal rows"), Axis("alarms among anomalies", zero=True)
+    of_alarms = Axis("precision: anomalies among alarms", zero=True)
+    curves = _curve("rows", false_alarms, hits), _curve("by chance", ends, ends, "dot")
+    others = _curve("rows", recall, precision), _curve("by chance", ends, np.full(2, share), "dot")
+    return [
+        Panel("ROC", roc, normal, among, curves),
+        Panel("Precision and recall", pr, Axis("recall: alarms among anomalies"), of_alarms, others),
+    ]
 
 
 def _curve(name: str, x: np.ndarray, y: np.ndarray, dash: str = "solid") -> Series:
-    kept = np.unique(np.linspace(0, len(x) - 1, MAX_POINTS).round().astype(int))
-    return Series(name, np.asarray(x)[kept], np.asarray(y)[kept], colour=category(0), dash=dash)
+    at = np.unique(np.linspace(0, len(x) - 1, MAX_POINTS).round().astype(int))
+    return Series(name, x[at], y[at], colour=category(0), dash=dash)
 
 
-def _strangest(scored: Scored) -> str:
-    alarms = scored.table[scored.table["alarm"]].nlargest(_MOST_ALARMS, "strangeness")
+def _reasons(alarms: pd.DataFrame) -> Table:
+    columns = (alarms[name] for name in ("row", "anomaly_score", "p_value", "reasons"))
     rows = [
-        [f"{row:,}", f"{strangeness:.1f}", f"{p:.2g}", reasons]
-        for row, strangeness, p, reasons in alarms[["row", "strangeness", "p_value", "reasons"]].itertuples(
-            index=False
-        )
+        [f"{row:,}", f"{score:.1f}", f"{p:.2g}", text] for row, score, p, text in zip(*columns, strict=True)
     ]
-    header = ["row, from 0", "strangeness", "p-value", "columns, and by how much they make it strange"]
-    return html_table(header, rows) if rows else "<p>No row is an alarm.</p>"
+    header = ["row, from 0", "anomaly score", "p-value", "columns, and by how much they raise the score"]
+    return Table(header, rows)
 
 
-def _fit(kl: np.ndarray | None) -> list[Figure]:
-    if kl is None:
-        return []
+def _fit(kl: np.ndarray) -> Panel:
     finite = np.isfinite(kl)
     note = (
         "Divergence from the standard normal in single coordinates and correlations, of rows as they are "
         "encoded (0), after the map in front (1) and each layer; what noise leaves goes on for ever."
     )
     line = Series("rows", np.flatnonzero(finite).astype(float), kl[finite], mode="lines+markers")
-    return [Figure("KL to the normal distribution", note, Axis("maps"), Axis("nats", zero=True), (line,))]
+    return Panel("KL to the normal distribution", note, Axis("maps"), Axis("nats", zero=True), (line,))

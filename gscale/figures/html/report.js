@@ -4,7 +4,7 @@
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const COARSE = matchMedia("(pointer: coarse)");
 
-// Okabe and Ito's colours, told apart by colour-blind eyes, and lighter ones of the same hues for a dark page.
+// Okabe and Ito's colours, distinct for colour-blind readers, and lighter ones of the same hues for a dark page.
 const CATEGORIES = {
   light: ["#0072b2", "#d55e00", "#009e73", "#b5509a", "#b98000", "#3a9bd9", "#6b6b6b", "#7a3e1d"],
   dark: ["#56b4e9", "#ff8a3d", "#35c99b", "#e79fcb", "#f0c04a", "#a8d8ff", "#b5b5b5", "#d9a37c"],
@@ -80,7 +80,7 @@ function trace(figure, series) {
 
 function band(series, main) {
   const shown = series.x.map((_, i) => i).filter((i) => series.y[i] !== null && series.half[i] !== null);
-  // a logarithmic axis has no place for what lies below 0
+  // a logarithmic axis cannot show what lies below 0
   const low = (i) => (series.y[i] > 0 ? Math.max(series.y[i] - series.half[i], series.y[i] / 50) : series.y[i]);
   const high = (i) => series.y[i] + series.half[i];
   const back = [...shown].reverse();
@@ -109,15 +109,17 @@ function layout(state) {
 }
 
 function axis(spec, log, grid) {
-  const found = {
+  const options = {
     title: { text: wrapped(spec.label, 36), standoff: 8 }, type: log ? "log" : "linear", gridcolor: grid,
     zerolinecolor: grid, linecolor: grid, exponentformat: "power", automargin: true,
     rangemode: spec.zero ? "tozero" : "normal", nticks: log ? 4 : 6,
   };
-  if (log && spec.ticks.length) Object.assign(found, { tickvals: spec.ticks, ticktext: spec.ticks.map(String) });
-  if (spec.range && log === spec.log) found.range = log ? spec.range.map(Math.log10) : spec.range;
-  else found.autorange = true;
-  return found;
+  if (spec.ticks.length && (log || spec.ticks.length === 1)) {
+    Object.assign(options, { tickvals: spec.ticks, ticktext: spec.ticks.map(String) });
+  }
+  if (spec.range && log === spec.log) options.range = log ? spec.range.map(Math.log10) : spec.range;
+  else options.autorange = true;
+  return options;
 }
 
 const CONFIG = {
@@ -127,14 +129,14 @@ const CONFIG = {
 const states = new Map();
 
 function draw(plot) {
-  if (!states.has(plot)) begin(plot);
+  if (!states.has(plot)) prepare(plot);
   const state = states.get(plot);
   legend(state);
   for (const button of state.buttons) button.setAttribute("aria-pressed", String(state.log[button.dataset.axis]));
   return Plotly.react(plot, traces(state.figure, state.hidden), layout(state), CONFIG);
 }
 
-function begin(plot) {
+function prepare(plot) {
   const figure = JSON.parse(plot.parentElement.querySelector("script").textContent);
   const state = { plot, figure, hidden: new Set(), log: { x: figure.x.log, y: figure.y.log } };
   const buttons = element("div", "buttons");
