@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gscale.cli.terminal import configure
-from gscale.errors import InputError
 
 if TYPE_CHECKING:
     from gscale.data.base import Source
-    from gscale.data.downloads.card import Card
+    from gscale.data.cards import Card
 
 app = typer.Typer(no_args_is_help=True, help="The real data sets: what there is, where from, and getting it.")
 UserFile = Annotated[
@@ -30,31 +29,31 @@ def list_sets() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gscale.data.downloads import cache
-    from gscale.data.registry import entries
+    from gscale.data.downloads.cache import is_cached
+    from gscale.data.registry import sources
 
     table = Table("name", "rows", "features", "largest D", "on disk", box=None)
-    for name, entry in entries().items():
-        card = entry.card
-        here = "comes along" if not card.files else "yes" if cache.cached(card) else "no"
-        table.add_row(name, f"{card.rows:,}", f"{card.features:,}", f"{entry.source.max_dim:,}", here)
+    for name, source in sources().items():
+        card = source.card
+        on_disk = "comes along" if not card.files else "yes" if is_cached(card) else "no"
+        table.add_row(name, f"{card.rows:,}", f"{card.features:,}", f"{source.max_dim:,}", on_disk)
     Console(highlight=False).print(table)
 
 
 @app.command()
 def info(name: Name) -> None:
     """Tell where a data set is from, its licence, whom to cite, and its files with their checksums."""
-    from gscale.data.registry import entry
+    from gscale.data.registry import source_named
 
-    known = entry(name)
-    card = known.card
+    source = source_named(name)
+    card = source.card
     for title, text in (
         ("about", card.about),
         ("rows", f"{card.rows:,}"),
         ("features", f"{card.features:,}"),
-        ("largest D", f"{known.source.max_dim:,}"),
+        ("largest D", f"{source.max_dim:,}"),
         ("cut to D", card.cut),
-        ("source", repr(known.source)),
+        ("source", repr(source)),
         ("licence", card.licence),
         ("cite", card.citation),
         ("home", card.home),
@@ -71,14 +70,14 @@ def fetch(
     ] = None,
 ) -> None:
     """Get a data set into the cache, the folder GSCALE_DATA, and check it; a stopped download goes on."""
-    from gscale.data.downloads import cache
-    from gscale.data.registry import entry
+    from gscale.data.downloads.cache import copy_files
+    from gscale.data.registry import source_named
 
-    card = entry(name).card
+    card = source_named(name).card
     if not card.files:
         print(f"{name} comes with the dependencies: there is nothing to fetch")
         return
-    for path in cache.take(card, folder) if folder is not None else _downloaded(card):
+    for path in copy_files(card, folder) if folder is not None else _fetched(card):
         print(path)
 
 
@@ -90,16 +89,16 @@ def model(
     rows: Annotated[int, typer.Option(help="Rows to fit to.")] = 8000,
     layers: Annotated[int, typer.Option(help="Layers of the flow.")] = 64,
 ) -> None:
-    """Fit a flow on a data set and keep it: rows without end and their density, for gscale run --data."""
+    """Fit a flow to a data set and save it: any number of rows with their density, for gscale run --data."""
     configure()
     from gscale.data.flow_distribution import model_of
-    from gscale.data.registry import entry
+    from gscale.data.registry import source_named
 
-    print(repr(model_of(out, entry(name).source, dim, rows, layers)))
+    print(repr(model_of(out, source_named(name), dim, rows, layers)))
 
 
 def user_source(path: Path, columns: str | None = None, encode: bool = False) -> "Source":
-    """The user's own file as a source; what is left out of it is said in a line on standard error."""
+    """The user's own file as a source; warnings about it are lines on standard error."""
     import sys
     import warnings
 
@@ -110,49 +109,36 @@ def user_source(path: Path, columns: str | None = None, encode: bool = False) ->
     if path.is_file() and is_flow(path):
         return open_model(path)
     names = None if columns is None else tuple(part.strip() for part in columns.split(","))
-    with warnings.catch_warnings(record=True) as noted:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            source = user_file(path, names, encode)
-        except InputError as error:
-            raise InputError(_as_option(str(error))) from None
-    for note in noted:
-        print(f"gscale: {note.message}", file=sys.stderr)
+        source = user_file(path, names, encode)
+    for warning in caught:
+        print(f"gscale: {warning.message}", file=sys.stderr)
     return source
 
 
-def _as_option(message: str) -> str:
-    """What a program is told, for the command line."""
-    return message.replace("leave the column out, or have text encoded", "leave it out, or add --encode")
-
-
-def _downloaded(card: "Card") -> list[Path]:
+def _fetched(card: "Card") -> list[Path]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from gscale.data.downloads import cache
+    from gscale.data.downloads.cache import fetch_files
 
     columns = BarColumn(), DownloadColumn(), TransferSpeedColumn(), TextColumn("{task.description}")
     console = Console(stderr=True)
     with Progress(*columns, transient=True, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(card.name, total=None)
-        return cache.ready(card, lambda done, total: bar.update(task, completed=done, total=total))
+        return fetch_files(card, lambda size, total: bar.update(task, completed=size, total=total))
 
 
 def _files(card: "Card") -> list[tuple[str, str]]:
-    from gscale.data.downloads import cache
+    from gscale.data.downloads.cache import file_path
 
     lines = []
     for file in card.files:
-        state = "on disk" if cache.place(card, file).is_file() else "not on disk"
-        lines.append(("file", f"{cache.place(card, file)} ({state})"))
-        lines.append(("", file.url))
-        lines.append(
-            (
-                "",
-                f"{file.checksum}, published in {file.published}"
-                if file.checksum
-                else "no checksum is published: that of the first download is kept",
-            )
-        )
+        path = file_path(card, file)
+        checksum = "no checksum is published: that of the first download is kept"
+        if file.checksum:
+            checksum = f"{file.checksum}, published in {file.published}"
+        lines.append(("file", f"{path} ({'on disk' if path.is_file() else 'not on disk'})"))
+        lines += [("", file.url), ("", checksum)]
     return lines

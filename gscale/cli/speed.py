@@ -21,23 +21,23 @@ def run(
     """Time a layer's fit, forward map, inverse and sampling, compiling and memory; needs an idle machine."""
     configure(cache=False)  # it times compiling
     from gscale.bench import catalog
-    from gscale.bench.speed import speed_summary as tables
-    from gscale.bench.speed.flowjax_layers import check_there
+    from gscale.bench.speed import speed_summary
+    from gscale.bench.speed.flowjax_layers import check_installed
     from gscale.bench.speed.run_cases import measure
 
     if peers:
-        check_there()
+        check_installed()
     path = out / "_speed" / "speed.parquet"
     table = measure(catalog.speed_cases(profile), path, lambda case: print(case, file=sys.stderr), peers)
-    for line in tables.lines(table):
+    for line in speed_summary.lines(table):
         print(line)
-    print(f"{path}, {tables.draw(table, out / 'figures' / 'speed.png')}")
+    print(f"{path}, {speed_summary.draw(table, out / 'figures' / 'speed.png')}")
 
 
 @app.command("table")
 def show(path: Annotated[Path, typer.Argument(help="A table that gscale speed run wrote.")]) -> None:
     """Print what a table of times says."""
-    from gscale.bench.speed import speed_summary as tables
+    from gscale.bench.speed import speed_summary
 
-    for line in tables.lines(tables.read(path)):
+    for line in speed_summary.lines(speed_summary.read(path)):
         print(line)

@@ -31,7 +31,7 @@ class Source(Protocol):
         ...
 
     def check(self, dim: int, n_train: int, n_test: int) -> None:
-        """Raise InputError where such rows cannot be had, naming the value and the limit."""
+        """Raise InputError where there are no such rows, naming the value and the limit."""
         ...
 
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
@@ -48,7 +48,7 @@ def check_dim(source: Source, dim: int) -> None:
 
 
 def check_square(source: Source, dim: int) -> int:
-    """Side k of an image of D = k² pixels; refuse a D that is no square."""
+    """The side k of an image of D = k² pixels; a D that is no square is refused."""
     check_dim(source, dim)
     side = int(dim**0.5 + 0.5)
     if side * side != dim:
@@ -61,7 +61,7 @@ def check_square(source: Source, dim: int) -> int:
 def check_available(
     source: object, dim: int, n_train: int, n_test: int, most_train: int, most_test: int
 ) -> None:
-    """Refuse more rows than there are."""
+    """Refuse more training or test rows than a source has at D."""
     if n_train > most_train or n_test > most_test:
         raise InputError(
             f"{n_train} training and {n_test} test rows asked for: "
@@ -69,8 +69,8 @@ def check_available(
         )
 
 
-def generator(key: Array) -> np.random.Generator:
-    """NumPy's random numbers, from a key of JAX."""
+def numpy_generator(key: Array) -> np.random.Generator:
+    """NumPy's generator of random numbers, seeded by a key of JAX."""
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
 
 

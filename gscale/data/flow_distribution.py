@@ -1,4 +1,4 @@
-"""A flow fitted on a real set, as a data set: realistic rows without end, each with its exact log-density."""
+"""A flow fitted to a data set, as a data set: any number of realistic rows, with their exact log-density."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,7 +26,7 @@ _BATCH = 4096
 class ModelDistribution:
     """The distribution of a flow in a file; made by `model_of` or `open_model`.
 
-    What other flows lose on it is a true KL, and there is no end of rows: the paper's model of EMNIST.
+    The loss of another flow on it is a true KL, and there is no limit to its rows: the paper's EMNIST model.
 
     References
     ----------
@@ -71,7 +71,7 @@ def model_of(
     n_layers: int = 64,
     spec: LayerSpec | None = None,
 ) -> ModelDistribution:
-    """Fit a flow layer by layer on rows of a source, keep it in a file, and return its distribution.
+    """Fit a flow layer by layer to rows of a source, save it, and return its distribution.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def model_of(
     Raises
     ------
     InputError
-        If the source has not so many rows or columns, or the file cannot be written.
+        If the source has fewer rows or columns, or the file cannot be written.
 
     Examples
     --------

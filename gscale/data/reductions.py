@@ -1,4 +1,4 @@
-"""How a data set is cut to D: images by their area or a crop, tables by columns or principal axes."""
+"""How data are reduced: colours to grey, images to D pixels, tables to D columns or principal axes."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,6 +7,7 @@ import numpy as np
 
 from gscale.errors import InputError
 
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue in grey: ITU-R BT.601
 _LEAST = 1e-9  # an axis along which rows vary less, as a share of all variance, is rounding
 
 
@@ -26,7 +27,7 @@ class TableCut(Protocol):
         ...
 
     def project(self, train: np.ndarray, test: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates (N, D) and (M, D) of standardised columns; only ``train`` may be learned from."""
+        """Coordinates (N, D) and (M, D) of standardised columns; fitted to ``train`` alone."""
         ...
 
 
@@ -62,7 +63,7 @@ class RandomColumns:
 
 @dataclass(frozen=True)
 class PrincipalAxes:
-    """The D axes along which the standardised training rows vary most, widest first; variances are kept."""
+    """The D axes along which the standardised training rows vary most, in that order, not scaled anew."""
 
     def columns(self, rng: np.random.Generator, n_columns: int, dim: int) -> np.ndarray:
         return np.arange(n_columns)
@@ -73,7 +74,7 @@ class PrincipalAxes:
         if dim > n_axes:
             raise InputError(f"dim is {dim}: the {len(train)} training rows vary along {n_axes} axes only")
         axes = axes[:, ::-1][:, :dim]
-        axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(dim)])  # a sign that stays
+        axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(dim)])  # eigenvectors have either sign
         return train @ axes, test @ axes
 
 

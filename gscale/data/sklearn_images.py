@@ -7,10 +7,10 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
-from gscale.data.base import Rows, check_available, check_square, generator
-from gscale.data.reductions import area_average
+from gscale.data.base import Rows, check_available, check_square, numpy_generator
+from gscale.data.cards import read_card
+from gscale.data.reductions import LUMINANCE, area_average
 
-_LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _PHOTOGRAPHS = ("china.jpg", "flower.jpg")  # 427 × 640 pixels each
 _BLOCK = (61, 64)  # the photographs fall into 7 × 10 blocks; a patch lies within one
 _BLOCKS = (7, 10)
@@ -33,6 +33,8 @@ class Patches:
     ((100, 16), (50, 16))
     """
 
+    card = read_card("patches")
+
     @property
     def max_dim(self) -> int:
         return 28**2
@@ -44,7 +46,7 @@ class Patches:
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         self.check(dim, n_train, n_test)
         side = check_square(self, dim)
-        rng = generator(key)
+        rng = numpy_generator(key)
         photographs = _photographs()
 
         def cut(positions: np.ndarray, n: int) -> np.ndarray:
@@ -73,27 +75,27 @@ class Digits:
     (1000, 9)
     """
 
+    card = read_card("digits")
+
     @property
     def max_dim(self) -> int:
         return 64
 
     def check(self, dim: int, n_train: int, n_test: int) -> None:
         check_square(self, dim)
-        n_images = len(_digits())
-        n_held_out = len(range(0, n_images, _EVERY))
-        check_available(self, dim, n_train, n_test, n_images - n_held_out, n_held_out)
+        check_available(self, dim, n_train, n_test, self.card.size.train, self.card.size.test)
 
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         self.check(dim, n_train, n_test)
         side = check_square(self, dim)
-        rng = generator(key)
+        rng = numpy_generator(key)
         images = _digits()
         shrink = area_average(8, side)
         held_out = np.arange(len(images)) % _EVERY == 0
 
         def draw(pool: np.ndarray, n: int) -> np.ndarray:
-            chosen = rng.choice(pool, n, replace=False)
-            pixels = (chosen + rng.random(chosen.shape)) / 17
+            drawn = rng.choice(pool, n, replace=False)
+            pixels = (drawn + rng.random(drawn.shape)) / 17
             return (shrink @ pixels @ shrink.T).reshape(n, dim).astype(dtype)
 
         return Rows(draw(images[~held_out], n_train), draw(images[held_out], n_test))
@@ -105,7 +107,7 @@ def _photographs() -> np.ndarray:
     from sklearn.datasets import load_sample_image  # takes a second
 
     colour = np.stack([load_sample_image(name) for name in _PHOTOGRAPHS])
-    return np.rint(colour @ _LUMINANCE)
+    return np.rint(colour @ LUMINANCE)
 
 
 @cache

@@ -1,16 +1,15 @@
 """Tables that ship with scikit-learn; small, for a first look and for tests."""
 
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from gscale.data.arrays import FromTable, Size
-from gscale.data.reductions import RandomColumns, TableCut
-from gscale.data.row_pool import Pool, look_through
+from gscale.data.cards import read_card
+from gscale.data.published import LoadedRows, PublishedTable
 
 
 @dataclass(frozen=True)
-class BreastCancer(FromTable):
+class BreastCancer(PublishedTable):
     """Wisconsin diagnostic breast cancer: 569 biopsies, 30 measures of cell nuclei.
 
     Examples
@@ -20,50 +19,37 @@ class BreastCancer(FromTable):
     (400, 10)
     """
 
-    cut: TableCut = field(default_factory=RandomColumns)
+    card = read_card("breast-cancer")
 
-    @property
-    def size(self) -> Size:
-        return Size(456, 113, 30)
-
-    @property
-    def pool(self) -> Pool:
-        return _pool("breast_cancer")
+    @staticmethod
+    def read(_: list[Path]) -> LoadedRows:
+        return _load("breast_cancer")
 
 
 @dataclass(frozen=True)
-class Wine(FromTable):
+class Wine(PublishedTable):
     """178 wines of one region, 13 chemical measures."""
 
-    cut: TableCut = field(default_factory=RandomColumns)
+    card = read_card("wine")
 
-    @property
-    def size(self) -> Size:
-        return Size(143, 35, 13)
-
-    @property
-    def pool(self) -> Pool:
-        return _pool("wine")
+    @staticmethod
+    def read(_: list[Path]) -> LoadedRows:
+        return _load("wine")
 
 
 @dataclass(frozen=True)
-class Diabetes(FromTable):
+class Diabetes(PublishedTable):
     """442 patients, 10 measures; sex, which takes two values, among them."""
 
-    cut: TableCut = field(default_factory=RandomColumns)
+    card = read_card("diabetes")
 
-    @property
-    def size(self) -> Size:
-        return Size(354, 88, 10)
-
-    @property
-    def pool(self) -> Pool:
-        return _pool("diabetes", scaled=False)  # as measured: integers are seen to be integers
+    @staticmethod
+    def read(_: list[Path]) -> LoadedRows:
+        return _load("diabetes", scaled=False)  # as measured, so that integers are recognised
 
 
-@cache
-def _pool(name: str, **settings: Any) -> Pool:
+def _load(name: str, **settings: Any) -> LoadedRows:
     from sklearn import datasets  # takes a second
 
-    found = getattr(datasets, f"load_{name}")(**settings)
-    return look_through(found.data, tuple(found.feature_names), name)
+    table = getattr(datasets, f"load_{name}")(**settings)
+    return LoadedRows(table.data, None, tuple(table.feature_names))

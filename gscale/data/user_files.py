@@ -1,25 +1,23 @@
 """The user's own data: a file is a source."""
 
-import hashlib
 import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from gscale.data.arrays import FromImages, FromTable, Size
-from gscale.data.readers import read
-from gscale.data.reductions import Area, ImageCut, RandomColumns, TableCut
-from gscale.data.row_pool import Pool, look_through
+from gscale.data.arrays import ImageSource, TableSource
+from gscale.data.cards import Size
+from gscale.data.readers import Columns, read, readable
+from gscale.data.reductions import LUMINANCE, Area, ImageCut, RandomColumns, TableCut
+from gscale.data.row_pool import RowPool, scan_rows
 from gscale.errors import InputError
-
-_LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+from gscale.flows.serialisation import digest as digest_of
 
 
 @dataclass(frozen=True)
-class UserTable(FromTable):
+class UserTable(TableSource):
     """A table in a file: rows of numbers. Made by `user_file`; its name and digest are its identity."""
 
     name: str
@@ -31,25 +29,20 @@ class UserTable(FromTable):
 
     @property
     def size(self) -> Size:
-        held = self._held
-        return Size(len(held.pool.train), len(held.pool.test), held.pool.low.size - len(held.dropped))
+        return Size(len(self.pool.train), len(self.pool.test), int(self.pool.varies.sum()))
 
     @property
-    def pool(self) -> Pool:
-        return self._held.pool
+    def pool(self) -> RowPool:
+        return _table(self.path, self.digest, self.columns, self.encode)
 
     @property
     def dropped(self) -> tuple[str, ...]:
         """Names of the columns left out because they are constant."""
-        return self._held.dropped
-
-    @property
-    def _held(self) -> "_Table":
-        return _table(self.path, self.digest, self.columns, self.encode)
+        return tuple(np.array(self.pool.names, object)[~self.pool.varies])
 
 
 @dataclass(frozen=True)
-class UserImages(FromImages):
+class UserImages(ImageSource):
     """Square images in a file, D = k² pixels. Made by `user_file`; its name and digest are its identity."""
 
     name: str
@@ -62,20 +55,20 @@ class UserImages(FromImages):
         return Size(len(self.pool.train), len(self.pool.test), self.pool.rows.shape[1])
 
     @property
-    def pool(self) -> Pool:
+    def pool(self) -> RowPool:
         return _images(self.path, self.digest)
 
 
 def user_file(
     path: Path | str, columns: tuple[str, ...] | None = None, encode: bool = False
 ) -> UserTable | UserImages:
-    r"""A source of the rows in a .csv, .parquet, .npy, .npz, .idx or .idx.gz file, looked through at once.
+    r"""A source of the rows in a .csv, .parquet, .npy, .npz, .idx or .idx.gz file, which is read at once.
 
     Arrays (N, k, k), with one or three colours behind or not, and arrays of bytes (N, k²), k ≥ 4, are
     images, averaged down to D pixels. All else is a table, cut to D of its columns, drawn anew for each seed;
-    integers get uniform noise, and columns the mean 0 and variance 1 of the training rows. A fifth of the
-    rows is for testing, always the same, and equal rows are on the same side.
-    ``dataclasses.replace(source, cut=Crop())`` or ``PrincipalAxes()`` cuts otherwise.
+    integers get uniform noise, and columns are standardised by the training rows. A fifth of the rows is for
+    testing, always the same, and equal rows are on the same side. ``dataclasses.replace(source, cut=Crop())``
+    or ``PrincipalAxes()`` cuts otherwise.
 
     Parameters
     ----------
@@ -84,11 +77,11 @@ def user_file(
     columns : tuple of str, optional
         The columns to take, all where absent; those of an array are called 0, 1, ….
     encode : bool
-        Turn text into the places of its values in their order, which then are integers like others.
+        Ordinal-encode columns of text, by the alphabet; the codes are integers like others.
 
     Returns
     -------
-    OwnTable or OwnImages
+    UserTable or UserImages
 
     Raises
     ------
@@ -114,9 +107,12 @@ def user_file(
     >>> folder.cleanup()
     """
     path = Path(path).absolute()
-    digest = _digest(path)
-    values = _array(path, digest, columns, encode)[0]
-    if columns is None and (values.ndim > 2 or _are_flat_images(values)):
+    with readable(path):
+        digest = digest_of(path)
+    values = _array(path, digest, columns, encode).values
+    side = round(values.shape[1] ** 0.5)
+    flat_images = values.dtype == np.uint8 and side >= 4 and side**2 == values.shape[1]
+    if columns is None and (values.ndim > 2 or flat_images):
         _images(path, digest)
         return UserImages(path.name, digest, path=path)
     name = path.name + (f"[{','.join(columns)}]" if columns else "") + (" encoded" if encode else "")
@@ -127,52 +123,25 @@ def user_file(
     return source
 
 
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder: give a file") from None
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-
-
-class _Table(NamedTuple):
-    pool: Pool
-    dropped: tuple[str, ...]
-
-
 @lru_cache(maxsize=2)
-def _array(
-    path: Path, digest: str, columns: tuple[str, ...] | None, encode: bool
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    found = read(path, columns, encode)
-    if _digest(path) != digest:
+def _array(path: Path, digest: str, columns: tuple[str, ...] | None, encode: bool) -> Columns:
+    array = read(path, columns, encode)
+    if digest_of(path) != digest:
         raise InputError(f"{path.name} has changed since it was opened: open it again")
-    return found
+    return array
 
 
 @lru_cache(maxsize=2)
-def _table(path: Path, digest: str, columns: tuple[str, ...] | None, encode: bool) -> _Table:
-    values, names = _array(path, digest, columns, encode)
-    pool = look_through(values, names, path.name)
-    varies = pool.low < pool.high
-    if not varies.any():
+def _table(path: Path, digest: str, columns: tuple[str, ...] | None, encode: bool) -> RowPool:
+    pool = scan_rows(*_array(path, digest, columns, encode), path.name)
+    if not pool.varies.any():
         raise InputError(f"{path.name} has no column that varies")
-    dropped = tuple(name for name, kept in zip(names, varies, strict=True) if not kept)
-    return _Table(pool, dropped)
+    return pool
 
 
 @lru_cache(maxsize=2)
-def _images(path: Path, digest: str) -> Pool:
-    return look_through(_squares(path.name, _array(path, digest, None, False)[0]), (), path.name)
-
-
-def _are_flat_images(values: np.ndarray) -> bool:
-    side = round(values.shape[1] ** 0.5)
-    return values.dtype == np.uint8 and side >= 4 and side**2 == values.shape[1]
+def _images(path: Path, digest: str) -> RowPool:
+    return scan_rows(_squares(path.name, _array(path, digest, None, False).values), (), path.name)
 
 
 def _squares(name: str, values: np.ndarray) -> np.ndarray:
@@ -181,7 +150,7 @@ def _squares(name: str, values: np.ndarray) -> np.ndarray:
         side = round(values.shape[1] ** 0.5)
         return values.reshape(-1, side, side)
     if values.ndim == 4 and values.shape[3] == 3:
-        values = np.rint(values @ _LUMINANCE) if values.dtype == np.uint8 else values @ _LUMINANCE
+        values = np.rint(values @ LUMINANCE) if values.dtype == np.uint8 else values @ LUMINANCE
     elif values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     if values.ndim != 3 or values.shape[1] != values.shape[2]:
@@ -191,7 +160,7 @@ def _squares(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
-    """Pixels that are bytes divided by 255 as bytes again, to be dequantised; others as they are."""
+    """Pixels that are bytes divided by 255 as bytes again, to be dequantised; others unchanged."""
     if values.dtype.kind != "f" or not (values.min() >= 0 and values.max() <= 1):
         return values
     steps = values * 255.0

@@ -49,7 +49,9 @@ def gather_many(
     unchanged = table.filter(pa.array(_by_row(known, [name in same for name in known]), pa.bool_()))
     parts = [unchanged, *tables] if same else tables  # the first has the notes for pandas
     complete = {name: [*stamps[name], n] for name, n in rows.items()}
-    whole = _ordered(pa.concat_tables(parts), complete).combine_chunks()
+    rank = np.argsort(np.argsort(list(complete)))  # rows of files in the order of their names
+    order = np.argsort(_by_row(complete, list(rank)), kind="stable")
+    whole = pa.concat_tables(parts).take(order).combine_chunks()
     with suppress(OSError):  # a folder that cannot be written is read all the same
         write_whole(cache, _as_bytes(whole, dict(sorted(complete.items()))))
     return whole
@@ -87,10 +89,3 @@ def _as_bytes(table: pa.Table, stamps: Stamps) -> bytes:
 def _by_row(stamps: Stamps, values: Sequence[object]) -> np.ndarray:
     """A value for each file, for each of its rows."""
     return np.repeat(np.asarray(values), [n for _, _, n in stamps.values()])
-
-
-def _ordered(table: pa.Table, stamps: Stamps) -> pa.Table:
-    """Rows of files in the order of their names."""
-    names = list(stamps)
-    rank = np.argsort(np.argsort(names))
-    return table.take(np.argsort(_by_row(stamps, list(rank)), kind="stable"))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from gscale.errors import InputError
+from gscale.errors import InputError, one_line
 from gscale.runtime import write_atomic
 
 if TYPE_CHECKING:
@@ -32,14 +32,10 @@ def folder_named(folder: str | Path) -> Path:
         remote = UPath(name, use_listings_cache=False)  # others write there meanwhile
         remote.exists()
     except (ImportError, ValueError) as error:
-        raise InputError(f"{name}: {_one_line(error)}; for s3:// install gscale[s3]") from None
+        raise InputError(f"{name}: {one_line(error)}; for s3:// install gscale[s3]") from None
     except Exception as error:  # each store has errors of its own
-        raise InputError(f"{name} cannot be reached: {_one_line(error)}") from None
+        raise InputError(f"{name} cannot be reached: {one_line(error)}") from None
     return cast(Path, remote)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def make(folder: Path) -> None:

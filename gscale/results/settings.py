@@ -100,13 +100,19 @@ def _chosen(value: Any) -> dict[str, Any]:
     return {
         name: part
         for name, part in encoded.items()
-        if (default := _default(type(value), name)) is MISSING or encode(default) != part
+        if _is_missing(default := _default(type(value), name)) or encode(default) != part
     }
 
 
 def _default(kind: type, name: str) -> Any:
     field: Field[Any] = kind.__dataclass_fields__[name]  # type: ignore[attr-defined]
-    return field.default if field.default_factory is MISSING else field.default_factory()
+    make = field.default_factory
+    return field.default if _is_missing(make) else make()  # type: ignore[operator]
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is `MISSING`, or its copy in a class that was pickled by value."""
+    return isinstance(value, type(MISSING))
 
 
 def _label(value: Any) -> str:

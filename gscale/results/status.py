@@ -7,6 +7,8 @@ from pathlib import Path
 from gscale.errors import InputError
 from gscale.results import journal, tables
 
+_CELLS = ("*.parquet", "*.failed.json", "_plan-*.json")  # files that say that a folder is a sweep's
+
 
 @dataclass(frozen=True)
 class Status:
@@ -31,16 +33,14 @@ def statuses(folder: Path) -> list[Status]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give a results folder, such as results")
     below = sorted(path for path in folder.glob("[!_.]*") if path.is_dir())
-    sweeps = [_status(path) for path in (folder, *below) if _holds_cells(path)]
+    sweeps = [
+        _status(path)
+        for path in (folder, *below)
+        if any(next(path.glob(pattern), None) for pattern in _CELLS)
+    ]
     if not sweeps:
         raise InputError(f"{folder} holds no results: make some with gscale run")
     return sweeps
-
-
-def _holds_cells(folder: Path) -> bool:
-    return any(
-        True for pattern in ("*.parquet", "*.failed.json", "_plan-*.json") for _ in folder.glob(pattern)
-    )
 
 
 def _status(folder: Path) -> Status:

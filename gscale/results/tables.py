@@ -223,9 +223,15 @@ def merge(folders: Iterable[Path], out: Path) -> int:
         )
     sources: dict[Path, Path] = {}
     for path in (path for folder in (out, *folders) for path in _table_paths(folder)):
-        target = out / _sweep_of(path) / path.name
+        target = out / str(_read_one(path, SCHEMA).column("sweep")[0]) / path.name
         if (other := sources.setdefault(target, path)) != path:
-            _check_equal(other, path)
+            # other losses are refused; seconds and devices may differ
+            a, b = (
+                _read_one(one, SCHEMA).select(_MEASURED).sort_by(_ROW).to_pandas() for one in (other, path)
+            )
+            if not a.equals(b):
+                reason = f"cell {path.stem} has other numbers in {path} than in {other}"
+                raise InputError(f"{reason}: move or delete one of the two")
     targets = {target.parent for target in sources}
     for folder in targets:
         prepare(folder)
@@ -237,17 +243,6 @@ def merge(folders: Iterable[Path], out: Path) -> int:
     for folder in targets:
         gather(folder)
     return len(sources)
-
-
-def _sweep_of(path: Path) -> str:
-    return str(_read_one(path, SCHEMA).column("sweep")[0])
-
-
-def _check_equal(a: Path, b: Path) -> None:
-    """Refuse other losses; seconds and devices may differ."""
-    tables = [_read_one(path, SCHEMA).select(_MEASURED).sort_by(_ROW) for path in (a, b)]
-    if not tables[0].to_pandas().equals(tables[1].to_pandas()):
-        raise InputError(f"cell {a.stem} has other numbers in {b} than in {a}: move or delete one of the two")
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -3,74 +3,71 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import gaussian_kde
-from sklearn.datasets import (
-    fetch_kddcup99,
-    load_breast_cancer,
-    load_diabetes,
-    load_digits,
-    load_iris,
-    load_wine,
-)
+from sklearn import datasets
 from sklearn.mixture import GaussianMixture
-
-from gscale.errors import InputError
 
 KINDS = ("local", "global", "dependency", "cluster")
 _SPREAD = 5.0  # covariances of local anomalies, and distances of clusters of them, over those of normal rows
-_REACH = 1.1  # of global anomalies, over the range of normal rows
+_REACH = 1.1  # range of global anomalies, over that of normal rows
 _MOST_COMPONENTS = 9
 _ROWS = 1000  # normal rows drawn where they are generated
-_ANOMALIES = 0.1  # of the rows tested
-_SESSION = 41  # columns of a network session
+_ANOMALIES = 0.1  # share of the rows tested
 
 
 @dataclass(frozen=True)
-class Split:
-    """Normal rows to fit to, rows to test on, and which of these are anomalies."""
+class AnomalySplit:
+    """Normal rows to fit to, rows to test on, and which of these are anomalies.
+
+    Attributes
+    ----------
+    train, test : pd.DataFrame
+        Rows (N, C) and (M, C).
+    anomalous : np.ndarray
+        Whether a row of ``test`` is an anomaly (M,).
+    """
 
     train: pd.DataFrame
     test: pd.DataFrame
     anomalous: np.ndarray
 
 
-def real_sets() -> dict[str, Callable[[int], Split]]:
+AnomalySets = dict[str, Callable[[int], AnomalySplit]]  # by name, each a function of the seed
+
+
+def real_sets() -> AnomalySets:
     """Labelled tables that ship with scikit-learn, one class the anomalies."""
     return {
-        "breast cancer: malignant": lambda seed: _of_class(load_breast_cancer, 0, seed),
-        "wine: first region": lambda seed: _of_class(load_wine, 0, seed),
-        "iris: virginica": lambda seed: _of_class(load_iris, 2, seed),
-        "digits: nines": lambda seed: _of_class(load_digits, 9, seed),
+        "breast cancer: malignant": partial(_one_class, datasets.load_breast_cancer, 0),
+        "wine: first region": partial(_one_class, datasets.load_wine, 0),
+        "iris: virginica": partial(_one_class, datasets.load_iris, 2),
+        "digits: nines": partial(_one_class, datasets.load_digits, 9),
     }
 
 
-def generated_sets() -> dict[str, Callable[[int], Split]]:
+def generated_sets() -> AnomalySets:
     """Four kinds of anomalies around each of five tables that ship with scikit-learn, as ADBench makes them.
 
     References
     ----------
     Han et al., "ADBench: anomaly detection benchmark", NeurIPS 2022.
     """
-    return {f"{name}: {kind}": partial(_around, name, kind) for name in _TABLES for kind in KINDS}
+    names = ("breast cancer", "wine", "iris", "digits", "diabetes")
+    return {f"{name}: {kind}": partial(_generated, name, kind) for name in names for kind in KINDS}
 
 
-def _around(name: str, kind: str, seed: int) -> Split:
-    return generated(_table(name), kind, seed)
-
-
-def generated(x: np.ndarray, kind: str, seed: int) -> Split:
+def generated(x: np.ndarray, kind: str, seed: int) -> AnomalySplit:
     """Normal rows and anomalies of a kind around a table (N, C).
 
-    Normal rows are the table's own for ``dependency``, elsewhere of a Gaussian mixture fitted to it, of the
-    number of components that BIC chooses. Anomalies are *local*, of the mixture with covariances times 5;
-    *global*, uniform in the range of normal rows times 1.1; *cluster*, of the mixture with means times 5; and
-    *dependency*, each column by itself of a kernel estimate of its density. ADBench draws the normal
-    rows of the last from a vine copula.
+    Normal rows are those of the table for ``dependency``, elsewhere drawn from a Gaussian mixture fitted to
+    it, of the number of components that BIC chooses. Anomalies are *local*, of the mixture with covariances
+    times 5; *global*, uniform in the range of normal rows times 1.1; *cluster*, of the mixture with means
+    times 5; and *dependency*, each column by itself of a kernel estimate of its density. ADBench draws the
+    normal rows of the last from a vine copula.
     """
     rng = np.random.default_rng(seed)
     x = (x - x.mean(0)) / np.where(x.std(0) > 0, x.std(0), 1)
@@ -84,44 +81,8 @@ def generated(x: np.ndarray, kind: str, seed: int) -> Split:
     return _split(normal[n_test:], normal[:n_test], anomalies)
 
 
-def network_sessions(path: Path) -> pd.DataFrame:
-    """Sessions of NSL-KDD in a file as published, or with a header: 41 columns and ``label``.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or it has other columns.
-    """
-    if not path.is_file():
-        raise InputError(f"there is no file {path}: give KDDTest+.txt of NSL-KDD with --file")
-    frame = pd.read_csv(path, header=None, skipinitialspace=True, low_memory=False)
-    if str(frame.iloc[0, 0]) == "duration":
-        frame = pd.read_csv(path, skipinitialspace=True)
-        names = [str(name).strip() for name in frame.columns]
-    else:
-        names = [f"{i}" for i in range(frame.shape[1])]
-    if len(names) < _SESSION + 1:
-        raise InputError(
-            f"{path} has {len(names)} columns: sessions of NSL-KDD have {_SESSION} and their label"
-        )
-    return frame.set_axis([*names[:_SESSION], "label", *names[_SESSION + 1 :]], axis=1).iloc[
-        :, : _SESSION + 1
-    ]
-
-
-def kdd_cup_99() -> pd.DataFrame:
-    """Sessions of KDD Cup 1999, the tenth that scikit-learn fetches: 41 columns and ``label``."""
-    frame = fetch_kddcup99(percent10=True, as_frame=True).frame
-    texts = frame.select_dtypes(object).columns
-    decoded = {
-        name: frame[name].map(lambda value: getattr(value, "decode", lambda: value)()) for name in texts
-    }
-    frame = frame.assign(**decoded).rename(columns={"labels": "label"}).convert_dtypes()
-    return frame.assign(label=frame["label"].str.rstrip("."))
-
-
-def sessions_split(sessions: pd.DataFrame, seed: int, contamination: float = 0.0) -> Split:
-    """Fit to 60 % of the normal sessions, test on the others and on all attacks.
+def sessions_split(sessions: pd.DataFrame, seed: int, contamination: float = 0.0) -> AnomalySplit:
+    """Fit to 60 % of the normal network sessions, test on the others and on all attacks.
 
     With a contamination, that share of the rows fitted to are attacks, which are not tested on.
     """
@@ -135,23 +96,18 @@ def sessions_split(sessions: pd.DataFrame, seed: int, contamination: float = 0.0
     return _split(x.iloc[fitted], x.iloc[normal[n_fit:]], x.iloc[attacks[n_mixed:]])
 
 
-_TABLES: dict[str, Callable[[], Any]] = {
-    "breast cancer": load_breast_cancer,
-    "wine": load_wine,
-    "iris": load_iris,
-    "digits": load_digits,
-    "diabetes": load_diabetes,
-}
+def _generated(name: str, kind: str, seed: int) -> AnomalySplit:
+    return generated(_table(name), kind, seed)
 
 
 @cache
 def _table(name: str) -> np.ndarray:
-    return np.asarray(_TABLES[name]().data, float)
+    return np.asarray(getattr(datasets, f"load_{name.replace(' ', '_')}")().data, float)
 
 
-def _of_class(load: Callable[[], Any], anomaly: int, seed: int) -> Split:
-    found = load()
-    x, label = np.asarray(found.data), np.asarray(found.target)
+def _one_class(load: Callable[[], Any], anomaly: int, seed: int) -> AnomalySplit:
+    table = load()
+    x, label = np.asarray(table.data), np.asarray(table.target)
     normal = np.random.default_rng(seed).permutation(x[label != anomaly])
     n_test = len(normal) * 3 // 10
     return _split(normal[n_test:], normal[:n_test], x[label == anomaly])
@@ -159,11 +115,11 @@ def _of_class(load: Callable[[], Any], anomaly: int, seed: int) -> Split:
 
 def _split(
     train: np.ndarray | pd.DataFrame, normal: np.ndarray | pd.DataFrame, anomalies: np.ndarray | pd.DataFrame
-) -> Split:
+) -> AnomalySplit:
     test = pd.concat([pd.DataFrame(normal), pd.DataFrame(anomalies)], ignore_index=True)
     train = pd.DataFrame(train).reset_index(drop=True)
-    frames = [frame.rename(columns=str) for frame in (train, test)]
-    return Split(frames[0], frames[1], np.arange(len(test)) >= len(normal))
+    is_anomaly = np.arange(len(test)) >= len(normal)
+    return AnomalySplit(train.rename(columns=str), test.rename(columns=str), is_anomaly)
 
 
 def _mixture(x: np.ndarray, seed: int) -> GaussianMixture:

@@ -1,10 +1,11 @@
-"""What the tables of the comparison say: means, standard errors and ranks, as lines of text."""
+"""Summaries of the tables of the comparison: means, standard errors and ranks, as lines of text."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from gscale.bench.anomaly.anomaly_sets import KINDS
 from gscale.errors import InputError
 
 _HEADER = {"asked for": 10, "seeds": 6, "fresh": 8, "kept": 8, "alarms": 9, "binomial": 10, "exact": 7}
@@ -31,22 +32,20 @@ def lines(path: Path) -> Iterator[str]:
 
 
 def mean_ranks(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean ranks by AUROC over sets, of all and of each kind of anomaly; 1 is best, ties share theirs."""
-    means = table.pivot_table("auroc", "dataset", "method")
-    kinds = means.index.str.extract(r": (local|global|dependency|cluster)$")[0].fillna("real").to_numpy()
-    ranks = means.rank(axis=1, ascending=False)
-    found = pd.DataFrame({"all": ranks.mean(), "AUROC": means.mean()})
-    for kind in ("local", "global", "dependency", "cluster", "real"):
-        found[kind] = ranks[kinds == kind].mean()
-    return found.sort_values("all")
+    """Mean ranks by AUROC over sets, of all and of each kind of anomaly; 1 is best, ties share the mean."""
+    auroc = table.pivot_table("auroc", "dataset", "method")
+    kinds = auroc.index.str.extract(rf": ({'|'.join(KINDS)})$")[0].fillna("real").to_numpy()
+    ranks = auroc.rank(axis=1, ascending=False)
+    of_kinds = {kind: ranks[kinds == kind].mean() for kind in (*KINDS, "real")}
+    return pd.DataFrame({"all": ranks.mean(), "AUROC": auroc.mean(), **of_kinds}).sort_values("all")
 
 
 def means(table: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds and their standard errors of each method, the best first."""
     groups = table.groupby("method")
-    found = groups[["auroc", "average_precision", "seconds"]].mean()
     errors = groups[["auroc", "average_precision"]].sem().add_suffix("_error")
-    return found.join(errors).sort_values("auroc", ascending=False)
+    mean = groups[["auroc", "average_precision", "seconds"]].mean()
+    return mean.join(errors).sort_values("auroc", ascending=False)
 
 
 def _methods(name: str, table: pd.DataFrame) -> Iterator[str]:
@@ -61,11 +60,11 @@ def _methods(name: str, table: pd.DataFrame) -> Iterator[str]:
 
 
 def _ranks(table: pd.DataFrame) -> Iterator[str]:
-    found, n_sets, seeds = mean_ranks(table), table["dataset"].nunique(), table["seed"].nunique()
-    yield f"{n_sets} sets, {seeds} seeds: mean ranks of {len(found)} detectors by AUROC, and their mean AUROC"
-    yield f"  {'':<17}" + "".join(f"{name:>12}" for name in found.columns)
-    for method, row in found.iterrows():
-        cells = "".join(f"{row[name]:>12.{3 if name == 'AUROC' else 2}f}" for name in found.columns)
+    ranks, n_sets, seeds = mean_ranks(table), table["dataset"].nunique(), table["seed"].nunique()
+    yield f"{n_sets} sets, {seeds} seeds: mean ranks of {len(ranks)} detectors by AUROC, and their mean AUROC"
+    yield f"  {'':<17}" + "".join(f"{name:>12}" for name in ranks.columns)
+    for method, row in ranks.iterrows():
+        cells = "".join(f"{row[name]:>12.{3 if name == 'AUROC' else 2}f}" for name in ranks.columns)
         yield f"  {method:<17}{cells}"
 
 
@@ -73,8 +72,8 @@ def _alarms(table: pd.DataFrame) -> Iterator[str]:
     header = "".join(f"{name:>{width}}" for name, width in _HEADER.items())
     yield f"  {'':<20}{header}"
     for (name, rate), rows in table.groupby(["dataset", "rate"]):
-        got = rows["alarms"].sum() / rows["n_fresh"].sum()
-        strict = rows["alarms"].between(rows["low"], rows["high"]).sum()
+        share = rows["alarms"].sum() / rows["n_fresh"].sum()
+        binomial = rows["alarms"].between(rows["low"], rows["high"]).sum()
         exact = rows["alarms"].between(rows["exact_low"], rows["exact_high"]).sum()
         sizes = f"{len(rows):>6}{rows['n_fresh'].iloc[0]:>8,}{rows['n_kept'].iloc[0]:>8,}"
-        yield f"  {name:<20}{rate:>10.1%}{sizes}{got:>9.2%}{strict:>10}{exact:>7}"
+        yield f"  {name:<20}{rate:>10.1%}{sizes}{share:>9.2%}{binomial:>10}{exact:>7}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gscale.errors import InputError
+from gscale.validation import check_at_least
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Case:
     n_samples, dim : int
         Rows N, at least 100, and dimensions D.
     n_repeats : int
-        Rounds, at least 3: each times everything once, so that a ratio is one of medians of the same minutes.
+        Rounds, at least 3: each times everything once, so that ratios are of medians over the same minutes.
     depths : tuple of int
         Numbers of layers to compile a fit of.
     memory : bool
@@ -25,7 +25,7 @@ class Case:
     Raises
     ------
     InputError
-        If one of them is below its least.
+        If one of them is below its limit.
 
     Examples
     --------
@@ -40,12 +40,12 @@ class Case:
     memory: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("n_samples", 100), ("dim", 1), ("n_repeats", 3)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}: it is at least {least}")
+        check_at_least(100, {"n_samples": self.n_samples})
+        check_at_least(1, {"dim": self.dim})
+        check_at_least(3, {"n_repeats": self.n_repeats})
 
     def rows(self) -> np.ndarray:
-        """Mixed Laplace sources (N, D) of unit variance, float32: neither normal nor independent."""
+        """Mixed Laplace sources (N, D) of unit variance in float32: neither normal nor independent."""
         rng = np.random.default_rng(0)
         mixing = np.eye(self.dim) + 0.5 * rng.normal(size=(self.dim, self.dim)) / self.dim**0.5
         x = rng.laplace(size=(self.n_samples, self.dim)).astype(np.float32) @ mixing.astype(np.float32)

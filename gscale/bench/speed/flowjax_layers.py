@@ -1,4 +1,4 @@
-"""The forward map of other libraries' layers, timed in the same rounds; they are the extra ``peers``."""
+"""The forward map of layers of flowjax, timed in the same rounds; it is the extra ``peers``."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -18,24 +18,24 @@ _BINS = 32
 PEERS = ("flowjax spline", "flowjax coupling")
 
 
-def check_there() -> None:
-    """Refuse, in one line, what is not installed.
+def check_installed() -> None:
+    """Refuse to time peers that are not installed.
 
     Raises
     ------
     InputError
-        If a peer is absent.
+        If flowjax is not installed.
     """
     if find_spec("flowjax") is None:
         raise InputError("peers are timed with flowjax, which is not installed: pip install 'gscale[peers]'")
 
 
-def of_flowjax(x: jax.Array) -> dict[str, tuple[Callable[[], Any], float]]:
-    """Calls that give log-densities of rows x (N, D) under one layer, by name, with their number of layers.
+def flowjax_calls(x: jax.Array) -> dict[str, tuple[Callable[[], Any], float]]:
+    """Functions that compute log-densities of rows x (N, D), by name, with their number of layers.
 
-    ``flowjax spline`` is what a layer of gscale is: a rotation, then a rational-quadratic spline of 32 bins
-    in each coordinate. ``flowjax coupling`` is a layer of its `coupling_flow` with splines of 8 bins from
-    a network of its default size.
+    ``flowjax spline`` is like a layer of gscale: a rotation, then a rational-quadratic spline of 32 bins in
+    each coordinate. ``flowjax coupling`` is a layer of its `coupling_flow` with splines of 8 bins from a
+    network of its default size.
     """
     from flowjax.bijections import RationalQuadraticSpline, Vmap
     from flowjax.distributions import Normal

@@ -1,4 +1,4 @@
-"""Seconds of a layer's steps and of the floors under them, in turn."""
+"""Seconds of a layer's steps and of lower bounds on them, the floors, timed in turn."""
 
 import time
 from collections.abc import Callable
@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gscale.bench.speed import flowjax_layers as peers
 from gscale.bench.speed.cases import Case
+from gscale.bench.speed.flowjax_layers import flowjax_calls
 from gscale.bijections.batching import in_blocks
 from gscale.bijections.marginals import Quantiles
 from gscale.bijections.rotations import Haar
@@ -20,15 +20,15 @@ LAYER = LayerSpec(Haar(), Quantiles(32))
 _FEW, _MANY = 2, 12  # layers of two fits: the time of one is in the difference, that of the start is not
 _COPIED = 2**26  # bytes: more than any cache holds
 
-Timed = dict[str, np.ndarray]  # seconds (R,) of each round, by step
+Seconds = dict[str, np.ndarray]  # of each round (R,), by step
 Call = Callable[[], Any]
 
 
-def steps(case: Case, with_peers: bool = False) -> Timed:
+def time_steps(case: Case, with_peers: bool = False) -> Seconds:
     """Seconds of a layer's fit, forward map with log-determinant, inverse and sampling; and of the floors.
 
     Floors are NumPy's: the rows' product with a matrix (D, D), the sort of their columns, and a copy
-    of 64 MiB. Peers' layers take their turns with them on request.
+    of 64 MiB. With peers, layers of flowjax are timed in the same rounds.
 
     Returns
     -------
@@ -45,10 +45,10 @@ def steps(case: Case, with_peers: bool = False) -> Timed:
         "sort": (lambda: np.sort(rows, axis=0), 1),
         "copy": (lambda: np.copyto(target, source), _COPIED),
         **_of_layers(jnp.asarray(rows)),
-        **(peers.of_flowjax(jnp.asarray(rows)) if with_peers else {}),
+        **(flowjax_calls(jnp.asarray(rows)) if with_peers else {}),
     }
-    found = in_turn({name: call for name, (call, _) in calls.items()}, case.n_repeats)
-    seconds = {name: found[name] / share for name, (_, share) in calls.items()}
+    totals = time_in_turn({name: call for name, (call, _) in calls.items()}, case.n_repeats)
+    seconds = {name: totals[name] / units for name, (_, units) in calls.items()}
     few, many = seconds.pop("few layers"), seconds.pop("many layers")
     return {**seconds, "fit": (many - few) / (_MANY - _FEW)}
 
@@ -69,29 +69,29 @@ def _of_layers(x: jax.Array) -> dict[str, tuple[Call, float]]:
     }
 
 
-def in_turn(calls: dict[str, Call], n_repeats: int) -> Timed:
-    """Seconds (R,) of calls, each once a round: whatever slows the machine slows all of them."""
+def time_in_turn(calls: dict[str, Call], n_repeats: int) -> Seconds:
+    """Seconds (R,) of calls, each once a round, so that what slows the machine slows all of them."""
     for call in calls.values():
         jax.block_until_ready(call())
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(n_repeats):
         for name, call in calls.items():
-            begun = time.perf_counter()
+            start = time.perf_counter()
             jax.block_until_ready(call())
-            seconds[name].append(time.perf_counter() - begun)
+            seconds[name].append(time.perf_counter() - start)
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-def first_calls(case: Case, depths: tuple[int, ...]) -> dict[int, float]:
+def compile_seconds(case: Case, depths: tuple[int, ...]) -> dict[int, float]:
     """Seconds that the first fit of a depth takes longer than the second: to trace and compile it."""
     x, key = jnp.asarray(case.rows()), jax.random.key(0)
-    found = {}
+    differences = {}
     for depth in depths:
         jax.clear_caches()
         seconds = []
         for _ in range(2):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             jax.block_until_ready(fit_layerwise(key, x, LAYER, depth))
-            seconds.append(time.perf_counter() - begun)
-        found[depth] = seconds[0] - seconds[1]
-    return found
+            seconds.append(time.perf_counter() - start)
+        differences[depth] = seconds[0] - seconds[1]
+    return differences

@@ -11,7 +11,7 @@ from gscale.bench.speed.cases import Case
 _UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that ru_maxrss counts in
 
 
-def peaks(case: Case, n_layers: int = 10) -> dict[str, int]:
+def peak_memory(case: Case, n_layers: int = 10) -> dict[str, int]:
     """Bytes: the rows, the process's peak with the rows before the fit, and after fit and densities."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)

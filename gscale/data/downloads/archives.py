@@ -1,67 +1,62 @@
 """Files out of archives: small ones into memory, large ones beside the archive."""
 
-import os
 import shutil
 import tarfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from gscale.errors import InputError
+from gscale.errors import InputError, one_line
+from gscale.runtime import atomic_path
 
 
-def members(path: Path, endings: list[str]) -> list[bytes]:
-    """The files in a .tar.gz whose names end so, in this order.
+def read_members(archive: Path, endings: list[str]) -> list[bytes]:
+    """The files of a .tar.gz whose names have these endings, in this order.
 
     Raises
     ------
     InputError
         If the archive is damaged or lacks one.
     """
-    found: dict[str, bytes] = {}
-    try:
-        with tarfile.open(path, "r:gz") as archive:
-            for member in archive:
-                for ending in (ending for ending in endings if member.name.endswith(ending)):
-                    file = archive.extractfile(member)
-                    found[ending] = file.read() if file else b""
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise InputError(f"{path} is a damaged archive ({error}): get it again") from None
-    for ending in endings:
-        if ending not in found:
-            raise InputError(f"{path} lacks {ending}: get it again")
-    return [found[ending] for ending in endings]
+    with _opened(archive) as packed:
+        return [_member(archive, packed, ending).read() for ending in endings]
 
 
-def unpacked(archive: Path, ending: str) -> Path:
-    """The file of a .tar.gz whose name ends so, unpacked beside it, once and whole.
+def unpack_member(archive: Path, ending: str) -> Path:
+    """The file of a .tar.gz whose name has this ending, unpacked beside it once.
 
     Raises
     ------
     InputError
-        If the archive is damaged or lacks the file, or there is no room for it.
+        If the archive is damaged or lacks the file, or it cannot be written.
     """
     path = archive.with_name(ending.replace("/", "-"))
     if path.is_file():
         return path
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        _unpack(archive, ending, partial)
-        partial.replace(path)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise InputError(f"{archive} is a damaged archive ({error}): get it again") from None
-    except OSError as error:
-        raise InputError(f"cannot unpack {ending} of {archive}: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with _opened(archive) as packed:
+        member = _member(archive, packed, ending)
+        try:
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                shutil.copyfileobj(member, file)
+        except OSError as error:
+            raise InputError(f"cannot unpack {ending} of {archive}: {error.strerror or error}") from None
     return path
 
 
-def _unpack(archive: Path, ending: str, target: Path) -> None:
-    with tarfile.open(archive, "r:gz") as packed:
-        for found in packed:
-            source = packed.extractfile(found) if found.name.endswith(ending) else None
-            if source is not None:
-                with target.open("wb") as file:
-                    shutil.copyfileobj(source, file)
-                return
+@contextmanager
+def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(archive, "r:gz") as packed:
+            yield packed
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{archive} is a damaged archive ({one_line(error)}): get it again") from None
+
+
+def _member(archive: Path, packed: tarfile.TarFile, ending: str) -> IO[bytes]:
+    for member in packed:
+        file = packed.extractfile(member) if member.name.endswith(ending) else None
+        if file is not None:
+            return file
     raise InputError(f"{archive} lacks {ending}: get it again")

@@ -2,10 +2,11 @@
 
 import pickle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from gscale.data.readers import Columns
 from gscale.errors import InputError
 
 # What arrays are rebuilt with; everything of pandas becomes a record of its arguments, all else is refused.
@@ -22,15 +23,8 @@ _ALLOWED = {
 }
 
 
-class Frame(NamedTuple):
-    """Values (N, C) and the names of the columns."""
-
-    values: np.ndarray
-    names: tuple[str, ...]
-
-
-def read_frame(path: Path) -> Frame:
-    """The numbers in a pickled data frame of one type.
+def read_frame(path: Path) -> Columns:
+    """The numbers (N, C) in a pickled data frame of one type, and the names of its columns.
 
     Raises
     ------
@@ -44,19 +38,21 @@ def read_frame(path: Path) -> Frame:
         raise InputError(f"{path} is no readable pickle of a table ({error}): get it again") from None
     tables = [part for part in parts if part.ndim == 2 and part.dtype.kind == "f"]
     lists = [part for part in parts if part.ndim == 1 and part.dtype == object]
-    fitting = [(table, names) for table in tables for names in lists if len(table) == len(names)]
-    if not fitting:
+    matches = [(table, names) for table in tables for names in lists if len(table) == len(names)]
+    if not matches:
         raise InputError(f"{path} holds no table of numbers with the names of its columns")
-    table, names = fitting[0]
-    return Frame(table.T, tuple(map(str, names)))
+    table, names = matches[0]
+    return Columns(table.T, tuple(map(str, names)))
 
 
 class _Record:
+    """What takes the place of a class of pandas: the arguments it would have been built with."""
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        self.held: list[Any] = [*arguments, *named.values()]
+        self.parts: list[Any] = [*arguments, *named.values()]
 
     def __setstate__(self, state: Any) -> None:
-        self.held = [*getattr(self, "held", []), state]
+        self.parts = [*getattr(self, "parts", []), state]
 
 
 class _Unpickler(pickle.Unpickler):
@@ -68,14 +64,14 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
 
-def _arrays(held: Any, seen: set[int]) -> Any:
-    if id(held) in seen:
+def _arrays(content: Any, seen: set[int]) -> Any:
+    if id(content) in seen:
         return
-    seen.add(id(held))
-    if isinstance(held, np.ndarray):
-        yield held
-    elif isinstance(held, _Record):
-        yield from _arrays(held.held, seen)
-    elif isinstance(held, list | tuple | dict):
-        for part in held.values() if isinstance(held, dict) else held:
+    seen.add(id(content))
+    if isinstance(content, np.ndarray):
+        yield content
+    elif isinstance(content, _Record):
+        yield from _arrays(content.parts, seen)
+    elif isinstance(content, list | tuple | dict):
+        for part in content.values() if isinstance(content, dict) else content:
             yield from _arrays(part, seen)

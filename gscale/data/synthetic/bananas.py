@@ -9,13 +9,14 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
-from gscale.data.synthetic.base import Exact
+from gscale.data.synthetic.base import IndependentDraws
 from gscale.errors import InputError
 from gscale.metrics import normal_log_prob
+from gscale.validation import check_positive, check_share
 
 
 @dataclass(frozen=True)
-class Banana(Exact):
+class Banana(IndependentDraws):
     """All coordinates along a parabola over the first: x_i = b (x_1² − 1)/√2 + √(1−b²) z_i, x_1 and z normal.
 
     Every coordinate has mean 0 and variance 1, and no two are correlated with the first.
@@ -23,7 +24,7 @@ class Banana(Exact):
     Parameters
     ----------
     bend : float
-        b, in [0, 1): the share of a coordinate's deviation that the parabola gives.
+        b, in [0, 1): the share of a coordinate's standard deviation that is the parabola's.
 
     References
     ----------
@@ -40,8 +41,7 @@ class Banana(Exact):
     bend: float = 0.9
 
     def __post_init__(self) -> None:
-        if not 0 <= self.bend < 1:
-            raise InputError(f"bend is {self.bend}: it lies in [0, 1), or no noise is left")
+        check_share({"bend": self.bend})
 
     def draw(self, key: Array, n: int, dim: int, dtype: DTypeLike) -> tuple[Array, Array]:
         z = jax.random.normal(key, (n, dim), dtype)
@@ -52,7 +52,7 @@ class Banana(Exact):
 
 
 @dataclass(frozen=True)
-class BananaTree(Exact):
+class BananaTree(IndependentDraws):
     """A binary tree of bananas: x_i = b (√(1 + x_p²) − 1) + w z_i, p the parent of i, z standard normal.
 
     Coordinate i has the children 2i and 2i+1, counted from 1, so that coordinates depend on each other over
@@ -77,8 +77,7 @@ class BananaTree(Exact):
     def __post_init__(self) -> None:
         if not 0 <= self.bend <= 1:
             raise InputError(f"bend is {self.bend}: it lies in [0, 1], or tails grow with D")
-        if not 0 < self.width < math.inf:
-            raise InputError(f"width is {self.width}: it is above 0 and finite")
+        check_positive({"width": self.width})
 
     def draw(self, key: Array, n: int, dim: int, dtype: DTypeLike) -> tuple[Array, Array]:
         z = jax.random.normal(key, (n, dim), dtype)

@@ -1,7 +1,6 @@
-"""What toys share: rows drawn without end, each with its exact log-density."""
+"""What synthetic distributions share: any D, and rows with their exact log-density."""
 
 from functools import partial
-from typing import Protocol
 
 import jax
 from jax import Array
@@ -10,16 +9,8 @@ from jax.typing import DTypeLike
 from gscale.data.base import Rows, check_dim
 
 
-class Drawing(Protocol):
-    """How a toy draws n rows of D coordinates."""
-
-    def draw(self, key: Array, n: int, dim: int, dtype: DTypeLike) -> tuple[Array, Array]:
-        """Rows (n, D) and their log-density (n,) in nats."""
-        ...
-
-
-class Exact:
-    """A source of any D whose ``draw`` knows the density: training and test rows are drawn apart."""
+class SyntheticSource:
+    """A distribution of any D."""
 
     @property
     def max_dim(self) -> int | None:
@@ -28,9 +19,23 @@ class Exact:
     def check(self, dim: int, n_train: int, n_test: int) -> None:
         check_dim(self, dim)
 
+    def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
+        raise NotImplementedError
+
+
+class IndependentDraws(SyntheticSource):
+    """A distribution without random parameters: training and test rows come from one ``draw`` each."""
+
+    def draw(self, key: Array, n: int, dim: int, dtype: DTypeLike) -> tuple[Array, Array]:
+        """Rows (n, D) and their log-density (n,) in nats."""
+        raise NotImplementedError
+
     @partial(jax.jit, static_argnums=(0, 2, 3, 4, 5))
-    def sample(self: Drawing, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
+    def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         train_key, test_key = jax.random.split(key)
-        train, log_prob_train = self.draw(train_key, n_train, dim, dtype)
-        test, log_prob_test = self.draw(test_key, n_test, dim, dtype)
-        return Rows(train, test, log_prob_train, log_prob_test)
+        return exact_rows(self.draw(train_key, n_train, dim, dtype), self.draw(test_key, n_test, dim, dtype))
+
+
+def exact_rows(train: tuple[Array, Array], test: tuple[Array, Array]) -> Rows:
+    """Rows from training rows and test rows, each with their log-density."""
+    return Rows(train[0], test[0], train[1], test[1])

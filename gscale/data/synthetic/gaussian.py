@@ -12,9 +12,11 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from gscale.data.base import Rows, check_dim
+from gscale.data.base import Rows
+from gscale.data.synthetic.base import SyntheticSource, exact_rows
 from gscale.errors import InputError
 from gscale.metrics import gaussian_kl, normal_log_prob
+from gscale.validation import check_at_least
 
 
 class Covariance(Protocol):
@@ -38,8 +40,7 @@ class Wishart:
     ratio: float = 2.0
 
     def __post_init__(self) -> None:
-        if not self.ratio >= 1:
-            raise InputError(f"ratio is {self.ratio}: below 1 the covariance is singular")
+        check_at_least(1, {"ratio": self.ratio})
 
     def matrix(self, key: Array, dim: int) -> Array:
         samples = jax.random.normal(key, (round(self.ratio * dim), dim))
@@ -97,8 +98,7 @@ class Spiked:
     def __post_init__(self) -> None:
         if not self.strength > -1:
             raise InputError(f"strength is {self.strength}: at -1 and below the covariance is singular")
-        if self.n_spikes < 0:
-            raise InputError(f"n_spikes is {self.n_spikes}: it is at least 0")
+        check_at_least(0, {"n_spikes": self.n_spikes})
 
     def matrix(self, key: Array, dim: int) -> Array:
         spikes = jax.random.orthogonal(key, dim)[:, : self.n_spikes]
@@ -123,7 +123,7 @@ class NearIdentity:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(SyntheticSource):
     """N(0, Σ) with Σ drawn from a family, of any dimension, with its exact log-density.
 
     Examples
@@ -137,13 +137,6 @@ class Gaussian:
     """
 
     covariance: Covariance = Wishart()
-
-    @property
-    def max_dim(self) -> None:
-        return None
-
-    def check(self, dim: int, n_train: int, n_test: int) -> None:
-        check_dim(self, dim)
 
     @partial(jax.jit, static_argnums=(0, 2))
     def matrix(self, key: Array, dim: int) -> Array:
@@ -165,8 +158,7 @@ class Gaussian:
             x = jnp.matmul(z, root.T, precision=jax.lax.Precision.HIGHEST)
             return x, normal_log_prob(z) - log_det
 
-        (train, log_prob_train), (test, log_prob_test) = draw(train_key, n_train), draw(test_key, n_test)
-        return Rows(train, test, log_prob_train, log_prob_test)
+        return exact_rows(draw(train_key, n_train), draw(test_key, n_test))
 
 
 def _to_unit_diagonal(matrix: Array) -> Array:

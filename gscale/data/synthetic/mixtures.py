@@ -10,13 +10,14 @@ from jax import Array
 from jax.scipy.special import logsumexp
 from jax.typing import DTypeLike
 
-from gscale.data.base import Rows, check_dim
-from gscale.errors import InputError
+from gscale.data.base import Rows
+from gscale.data.synthetic.base import SyntheticSource, exact_rows
 from gscale.metrics import normal_log_prob
+from gscale.validation import check_at_least
 
 
 @dataclass(frozen=True)
-class GaussianMixture:
+class GaussianMixture(SyntheticSource):
     """M Gaussians of equal weight: means 10·N(0, I), deviations 1 + U(0, 1) a coordinate.
 
     Parameters
@@ -39,15 +40,7 @@ class GaussianMixture:
     n_components: int = 10
 
     def __post_init__(self) -> None:
-        if self.n_components < 1:
-            raise InputError(f"n_components is {self.n_components}: a mixture has at least 1")
-
-    @property
-    def max_dim(self) -> None:
-        return None
-
-    def check(self, dim: int, n_train: int, n_test: int) -> None:
-        check_dim(self, dim)
+        check_at_least(1, {"n_components": self.n_components})
 
     @partial(jax.jit, static_argnums=(0, 2, 3, 4, 5))
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
@@ -66,11 +59,11 @@ class GaussianMixture:
             x = means[component] + scales[component] * jax.random.normal(noise_key, (n, dim), dtype)
             return x, jax.lax.map(log_prob, x, batch_size=1024)
 
-        return _rows(draw(train_key, n_train), draw(test_key, n_test))
+        return exact_rows(draw(train_key, n_train), draw(test_key, n_test))
 
 
 @dataclass(frozen=True)
-class LaplaceSources:
+class LaplaceSources(SyntheticSource):
     """Independent Laplace sources under a random linear map: x = A s, A = I + strength · G/√D.
 
     G has independent standard normal entries; every coordinate is divided by its standard deviation.
@@ -78,7 +71,7 @@ class LaplaceSources:
     Parameters
     ----------
     strength : float
-        How much of the sources is mixed, at least 0.
+        Standard deviation, times √D, of what the mixing adds to the identity; at least 0.
 
     Examples
     --------
@@ -90,15 +83,7 @@ class LaplaceSources:
     strength: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength < math.inf:
-            raise InputError(f"strength is {self.strength}: it is at least 0 and finite")
-
-    @property
-    def max_dim(self) -> None:
-        return None
-
-    def check(self, dim: int, n_train: int, n_test: int) -> None:
-        check_dim(self, dim)
+        check_at_least(0, {"strength": self.strength})
 
     @partial(jax.jit, static_argnums=(0, 2))
     def mixing(self, key: Array, dim: int) -> Array:
@@ -118,8 +103,4 @@ class LaplaceSources:
             x = jnp.matmul(sources, matrix.T, precision=jax.lax.Precision.HIGHEST)
             return x, -jnp.abs(sources).sum(1) - dim * math.log(2) - log_det
 
-        return _rows(draw(train_key, n_train), draw(test_key, n_test))
-
-
-def _rows(train: tuple[Array, Array], test: tuple[Array, Array]) -> Rows:
-    return Rows(train[0], test[0], train[1], test[1])
+        return exact_rows(draw(train_key, n_train), draw(test_key, n_test))

@@ -1,4 +1,4 @@
-"""Two toys of the plane, D = 2: squares with sharp edges, and circles."""
+"""Two distributions in the plane, D = 2: squares with sharp edges, and circles."""
 
 import math
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from jax.scipy.stats import norm
 from jax.typing import DTypeLike
 
 from gscale.data.base import check_dim
-from gscale.data.synthetic.base import Exact
+from gscale.data.synthetic.base import IndependentDraws
 from gscale.errors import InputError
+from gscale.validation import check_at_least, check_positive
 
 
-class _Plane(Exact):
+class _Plane(IndependentDraws):
     @property
     def max_dim(self) -> int:
         return 2
@@ -45,15 +46,14 @@ class Checkerboard(_Plane):
     half: int = 2
 
     def __post_init__(self) -> None:
-        if self.half < 1:
-            raise InputError(f"half is {self.half}: a board has at least 2 × 2 squares")
+        check_at_least(1, {"half": self.half})
 
     def draw(self, key: Array, n: int, dim: int, dtype: DTypeLike) -> tuple[Array, Array]:
-        row_key, pair_key, place_key = jax.random.split(key, 3)
+        row_key, pair_key, offset_key = jax.random.split(key, 3)
         row = jax.random.randint(row_key, (n,), 0, 2 * self.half)
         pair = jax.random.randint(pair_key, (n,), 0, self.half)
         corner = jnp.stack([row, 2 * pair + row % 2], 1)
-        x = (corner + jax.random.uniform(place_key, (n, 2), dtype)) * (2 / self.half) - 2
+        x = (corner + jax.random.uniform(offset_key, (n, 2), dtype)) * (2 / self.half) - 2
         return x.astype(dtype), jnp.full(n, -math.log(8), dtype)
 
 
@@ -66,7 +66,7 @@ class Rings(_Plane):
     n_rings : int
         K, at least 1.
     width : float
-        The walls' deviation, above 0.
+        The standard deviation of the walls, above 0.
 
     Examples
     --------
@@ -78,10 +78,8 @@ class Rings(_Plane):
     width: float = 0.08
 
     def __post_init__(self) -> None:
-        if self.n_rings < 1:
-            raise InputError(f"n_rings is {self.n_rings}: at least 1 is needed")
-        if not 0 < self.width < math.inf:
-            raise InputError(f"width is {self.width}: it is above 0 and finite")
+        check_at_least(1, {"n_rings": self.n_rings})
+        check_positive({"width": self.width})
 
     def draw(self, key: Array, n: int, dim: int, dtype: DTypeLike) -> tuple[Array, Array]:
         ring_key, wall_key, angle_key = jax.random.split(key, 3)

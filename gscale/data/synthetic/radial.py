@@ -1,4 +1,4 @@
-"""Distributions that look the same in all directions, and yet are no Gaussian."""
+"""Distributions with spherical symmetry that are not Gaussian."""
 
 import math
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from jax.scipy.special import gammaln
 from jax.scipy.stats import norm
 from jax.typing import DTypeLike
 
-from gscale.data.synthetic.base import Exact
+from gscale.data.synthetic.base import IndependentDraws
 from gscale.errors import InputError
+from gscale.validation import check_positive
 
 
 @dataclass(frozen=True)
-class StudentT(Exact):
+class StudentT(IndependentDraws):
     """Multivariate Student-t with ν degrees of freedom: x = z √(ν/χ²_ν), one χ² for all coordinates.
 
     No rotation makes the coordinates independent. Its log-density is
@@ -35,8 +36,7 @@ class StudentT(Exact):
     freedom: float = 4.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.freedom < math.inf:
-            raise InputError(f"freedom is {self.freedom}: it is above 0 and finite")
+        check_positive({"freedom": self.freedom})
 
     def draw(self, key: Array, n: int, dim: int, dtype: DTypeLike) -> tuple[Array, Array]:
         normal_key, chi_key = jax.random.split(key)
@@ -48,13 +48,13 @@ class StudentT(Exact):
 
 
 @dataclass(frozen=True)
-class Shell(Exact):
+class Shell(IndependentDraws):
     """A sphere with a wall: a uniform direction times a radius √D (1 + w z), z normal, the radius above 0.
 
     Parameters
     ----------
     width : float
-        w, above 0 and at most 1: the wall's deviation as a share of the radius.
+        w, above 0 and at most 1: the wall's standard deviation as a share of the radius.
 
     Examples
     --------
