@@ -1,8 +1,10 @@
 """A classifier of small images: recipes, calibrated probabilities."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,30 +13,41 @@ import numpy as np
 from jax import Array
 
 from gscale.errors import InputError
-from gscale.flows.end_to_end import Keeper
+from gscale.flows.checkpoint import Checkpoint
 from gscale.images.augmentation import Augmentation
-from gscale.images.image_training import EpochProgress, ImageTraining, OneCycle, Rows, Trained, train
-from gscale.images.network import ConvNet, ConvNetSpec
+from gscale.images.base import LabelledImages
+from gscale.images.image_training import Batch, EpochProgress, ImageTraining, OneCycle, TrainedNetwork, train
+from gscale.images.network import ConvNet, ConvNetSpec, apply_in_blocks
+from gscale.validation import check_share
 
-_BLOCK = 500  # images at a time where there are many
+OnProgress = Callable[[str, EpochProgress], None]  # with the name of the training
 _TEMPERATURES = np.geomspace(0.25, 4.0, 97)
+# Shifts by up to a pixel, the smallest first, as the corners of a window in an image padded by one pixel.
+_SHIFTS = sorted(np.ndindex(3, 3), key=lambda corner: abs(corner[0] - 1) + abs(corner[1] - 1))
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a classifier is made of labelled images.
+class ClassifierRecipe:
+    """How a classifier is made of labelled images; the task that its network is trained on.
 
     Parameters
     ----------
     network : ConvNetSpec
     augmentation : Augmentation
         Of each image, each time that it is seen.
-    training : Training
+    training : ImageTraining
     smoothing : float
         Share of a label that is spread over all classes.
     views : int
         Copies of an image, shifted by up to one pixel, whose probabilities are averaged: 1, 5 or 9.
+
+    Raises
+    ------
+    InputError
+        On another number of views, or a smoothing that is no share.
     """
+
+    metric_names: ClassVar[tuple[str, ...]] = ("cross-entropy", "accuracy")
 
     network: ConvNetSpec = field(default_factory=ConvNetSpec)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -45,36 +58,35 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.views not in (1, 5, 9):
             raise InputError(f"{self.views} views of an image: choose 1, 5 or 9")
-        if not 0 <= self.smoothing < 1:
-            raise InputError(f"smoothing {self.smoothing}: a share from 0 to below 1")
+        check_share({"smoothing": self.smoothing})
 
-    def loss(self, model: ConvNet, key: Array, rows: Rows) -> tuple[Array, Array]:
-        """Cross-entropy in nats on augmented images; the measures are this and accuracy."""
-        images, labels = rows
-        change_key, drop_key = jax.random.split(key)
-        logits = model.dropped(drop_key, self.augmentation(change_key, images))
-        likely = jax.nn.log_softmax(logits)
-        of_label = jnp.take_along_axis(likely, labels[:, None], 1)[:, 0]
-        value = -((1 - self.smoothing) * of_label + self.smoothing * likely.mean(1)).mean()
+    def loss(self, model: ConvNet, key: Array, batch: Batch) -> tuple[Array, Array]:
+        """Cross-entropy in nats on augmented images; the metrics are this and accuracy."""
+        images, labels = batch
+        augmentation_key, dropout_key = jax.random.split(key)
+        logits = model.with_dropout(dropout_key, self.augmentation(augmentation_key, images))
+        log_probabilities = jax.nn.log_softmax(logits)
+        of_label = jnp.take_along_axis(log_probabilities, labels[:, None], 1)[:, 0]
+        value = -((1 - self.smoothing) * of_label + self.smoothing * log_probabilities.mean(1)).mean()
         return value, jnp.stack([value, (logits.argmax(1) == labels).mean()])
 
-    def measures(self, model: ConvNet, key: Array, rows: Rows) -> Array:
-        """Cross-entropy and accuracy of images as they are."""
-        images, labels = rows
-        likely = jax.nn.log_softmax(model(images))
-        value = -jnp.take_along_axis(likely, labels[:, None], 1).mean()
-        return jnp.stack([value, (likely.argmax(1) == labels).mean()])
+    def metrics(self, model: ConvNet, key: Array, batch: Batch) -> Array:
+        """Cross-entropy in nats and accuracy of images as they are."""
+        images, labels = batch
+        log_probabilities = jax.nn.log_softmax(model(images))
+        value = -jnp.take_along_axis(log_probabilities, labels[:, None], 1).mean()
+        return jnp.stack([value, (log_probabilities.argmax(1) == labels).mean()])
 
 
 # At a steady rate of 1e-3 the accuracy of the last epochs goes up and down by percents, as fives turn into
 # mirrored twos and back.
-REFERENCE = Recipe(
+REFERENCE = ClassifierRecipe(
     augmentation=Augmentation(rotation=10, zoom=0.1, flip=0.5), training=ImageTraining(learning_rate=3e-4)
 )
-DEFAULT = Recipe(
+DEFAULT = ClassifierRecipe(
     network=ConvNetSpec((32, 64, 96), 256, dropout=0.3),
     augmentation=Augmentation(rotation=15, zoom=0.15, shift=2, shear=0.2, elastic=1.0),
-    training=ImageTraining(epochs=40, batch=32, learning_rate=3e-3, rate=OneCycle(), averaging=0.99),
+    training=ImageTraining(epochs=40, batch=32, learning_rate=3e-3, schedule=OneCycle(), averaging=0.99),
     smoothing=0.02,
 )
 
@@ -88,79 +100,87 @@ class Classifier(eqx.Module):
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (N, K) of images (N, 28, 28)."""
-        return _tempered(_likely(self.network, images, self.views), self.temperature)
+        return _tempered(_log_probabilities(self.network, images, self.views), self.temperature)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """The most probable classes (N,) of images (N, 28, 28)."""
+        return self.probabilities(images).argmax(1)
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Outputs (N, F) of the network's dense layer."""
-        return np.concatenate([np.asarray(_features(self.network, part)) for part in _blocks(images)])
+        return np.asarray(apply_in_blocks(ConvNet.features, self.network, images.astype(np.float32)))
 
 
-class Fitted(NamedTuple):
-    """A classifier of all images, and the training on some that its temperature was found by.
+class FittedClassifier(NamedTuple):
+    """A classifier of all images, and the training on some of them that set its temperature.
 
-    ``predicted`` and ``true`` (M,) are the classes of the others, which that training was validated by.
+    Attributes
+    ----------
+    classifier : Classifier
+    tuning : TrainedNetwork
+        On the images that are not for validation; where none are, on all.
+    predicted, true : ndarray of int, shape (M,)
+        Classes of the validation images: as the network of ``tuning`` predicts them, and their labels.
     """
 
     classifier: Classifier
-    training: Trained
-    tuning: Trained | None
+    tuning: TrainedNetwork
     predicted: np.ndarray
     true: np.ndarray
 
 
 def fit_classifier(
     key: Array,
-    images: np.ndarray,
-    labels: np.ndarray,
-    recipe: Recipe = DEFAULT,
+    labelled: LabelledImages,
+    recipe: ClassifierRecipe = DEFAULT,
     validation: float = 0.2,
-    keep: Callable[[str], Keeper | None] = lambda _: None,
-    report: Callable[[str, EpochProgress], None] = lambda *_: None,
-) -> Fitted:
-    """Train a classifier: on some rows, to see how good and how sure it is on the others, then on all.
+    checkpoints: Mapping[str, Checkpoint] = MappingProxyType({}),
+    on_progress: OnProgress = lambda *_: None,
+) -> FittedClassifier:
+    """Train a classifier: on some images, to see how good and how sure it is on the others, then on all.
 
     Parameters
     ----------
     key : Array
         Random key; the same key, images and recipe make the same classifier, bit by bit.
-    images : ndarray, shape (N, 28, 28)
-        From 0 to 1.
-    labels : ndarray of int, shape (N,)
-        From 0 to K - 1, each at least twice.
-    recipe : Recipe, optional
+    labelled : LabelledImages
+        At least 2 of each class.
+    recipe : ClassifierRecipe, optional
     validation : float
         Share of each class for validation; 0 for none, and a temperature of 1.
-    keep : callable, optional
-        Where to keep the training called "tuning" or "training", so that it goes on after a kill.
-    report : callable, optional
-        Told which of the two goes on, and how far it is.
+    checkpoints : mapping, optional
+        Those of the trainings called "tuning" and "training", with which they go on after a kill.
+    on_progress : callable, optional
+        Called after each epoch with the name of the training.
     """
     tuning_key, split_key, key = jax.random.split(key, 3)
-    tuning, temperature, predicted = None, 1.0, np.array([], int)
-    held = np.zeros(len(labels), bool)
+
+    def trained(key: Array, name: str, held: np.ndarray) -> TrainedNetwork:
+        init_key, key = jax.random.split(key)
+        model = recipe.network.init(init_key, len(labelled.classes))
+        images, labels = labelled.images.astype(np.float32), labelled.labels.astype(np.int32)
+        rows, held_out = ((jnp.asarray(images[part]), jnp.asarray(labels[part])) for part in (~held, held))
+        return train(key, model, recipe, rows, held_out, checkpoints.get(name), partial(on_progress, name))
+
+    none = np.zeros(len(labelled.labels), bool)
+    tuning, temperature, held, predicted = None, 1.0, none, labelled.labels[none]
     if validation:
-        held = validation_rows(split_key, labels, validation)
-        rest, others = (images[~held], labels[~held]), (images[held], labels[held])
-        tuning = _trained(
-            tuning_key, rest, others, recipe, keep("tuning"), lambda told: report("tuning", told)
-        )
-        likely = _likely(tuning.model, images[held], recipe.views)
-        temperature, predicted = best_temperature(likely, labels[held]), likely.argmax(1)
-    none = (images[:0], labels[:0])
-    training = _trained(
-        key, (images, labels), none, recipe, keep("training"), lambda told: report("training", told)
-    )
-    found = Classifier(training.model, temperature, recipe.views)
-    return Fitted(found, training, tuning, predicted, labels[held])
+        held = validation_rows(split_key, labelled.labels, validation)
+        tuning = trained(tuning_key, "tuning", held)
+        log_probabilities = _log_probabilities(tuning.model, labelled.images[held], recipe.views)
+        temperature = best_temperature(log_probabilities, labelled.labels[held])
+        predicted = log_probabilities.argmax(1)
+    final = trained(key, "training", none)
+    classifier = Classifier(final.model, temperature, recipe.views)
+    return FittedClassifier(classifier, tuning or final, predicted, labelled.labels[held])
 
 
-def cross_validated(
+def cross_validate(
     key: Array,
-    images: np.ndarray,
-    labels: np.ndarray,
-    recipe: Recipe,
+    labelled: LabelledImages,
+    recipe: ClassifierRecipe,
     n_folds: int,
-    report: Callable[[str, EpochProgress], None] = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> np.ndarray:
     """Accuracies (n_folds,) on parts of the images, each of all classes, of classifiers of the others.
 
@@ -169,24 +189,19 @@ def cross_validated(
     InputError
         If there are fewer than 2 folds, or more than images of a class.
     """
-    smallest = int(np.bincount(labels).min())
+    smallest = int(labelled.counts.min())
     if not 2 <= n_folds <= smallest:
         raise InputError(f"{n_folds} folds: choose 2 to {smallest}, the images of the smallest class")
-    order = np.asarray(jax.random.permutation(key, len(labels)))
-    order = order[np.argsort(labels[order], kind="stable")]
-    found = []
+    order = np.asarray(jax.random.permutation(key, len(labelled.labels)))
+    order = order[np.argsort(labelled.labels[order], kind="stable")]
+    accuracies = []
     for fold in range(n_folds):
-        held = np.isin(np.arange(len(labels)), order[fold::n_folds])
-        fold_key, told = jax.random.fold_in(key, fold), _as(f"fold {fold + 1}", report)
-        fitted = fit_classifier(fold_key, images[~held], labels[~held], recipe, 0.0, report=told)
-        right = fitted.classifier.probabilities(images[held]).argmax(1) == labels[held]
-        found.append(right.mean())
-    return np.array(found)
-
-
-def _as(part: str, report: Callable[[str, EpochProgress], None]) -> Callable[[str, EpochProgress], None]:
-    """A report of a training under another name."""
-    return lambda _, told: report(part, told)
+        held = np.isin(np.arange(len(order)), order[fold::n_folds])
+        fold_key, test = jax.random.fold_in(key, fold), labelled.take(held)
+        on_epoch = partial(lambda name, _, progress: on_progress(name, progress), f"fold {fold + 1}")
+        fitted = fit_classifier(fold_key, labelled.take(~held), recipe, 0.0, on_progress=on_epoch)
+        accuracies.append((fitted.classifier.predict(test.images) == test.labels).mean())
+    return np.array(accuracies)
 
 
 def validation_rows(key: Array, labels: np.ndarray, share: float) -> np.ndarray:
@@ -199,8 +214,8 @@ def validation_rows(key: Array, labels: np.ndarray, share: float) -> np.ndarray:
     return held
 
 
-def best_temperature(likely: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature that makes log-probabilities (N, K) fit labels best.
+def best_temperature(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature with which log-probabilities (N, K) have the least cross-entropy on labels (N,).
 
     References
     ----------
@@ -208,57 +223,30 @@ def best_temperature(likely: np.ndarray, labels: np.ndarray) -> float:
 
     Examples
     --------
-    >>> likely = np.log([[0.99, 0.01]] * 4)
-    >>> best_temperature(likely, np.array([0, 0, 0, 1])) > 3
+    >>> log_probabilities = np.log([[0.99, 0.01]] * 4)
+    >>> best_temperature(log_probabilities, np.array([0, 0, 0, 1])) > 3
     True
     """
     rows = np.arange(len(labels))
-    losses = [-np.log(_tempered(likely, t)[rows, labels] + 1e-12).mean() for t in _TEMPERATURES]
+    losses = [-np.log(_tempered(log_probabilities, t)[rows, labels] + 1e-12).mean() for t in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
 
 
-def _trained(
-    key: Array,
-    rows: tuple[np.ndarray, np.ndarray],
-    held: tuple[np.ndarray, np.ndarray],
-    recipe: Recipe,
-    keeper: Keeper | None,
-    report: Callable[[EpochProgress], None],
-) -> Trained:
-    draw_key, key = jax.random.split(key)
-    n_classes = int(rows[1].max()) + 1
-    model = recipe.network.draw(draw_key, n_classes)
-    parts = [(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.int32)) for x, y in (rows, held)]
-    return train(key, model, recipe, parts[0], parts[1], recipe.training, keeper, report)
+def _tempered(log_probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    scaled = np.exp((log_probabilities - log_probabilities.max(1, keepdims=True)) / temperature)
+    return np.asarray(scaled / scaled.sum(1, keepdims=True))
 
 
-def _blocks(images: np.ndarray) -> list[Array]:
-    parts = np.split(images.astype(np.float32), range(_BLOCK, len(images), _BLOCK))
-    return [jnp.asarray(part) for part in parts]
+def _log_probabilities(network: ConvNet, images: np.ndarray, views: int) -> np.ndarray:
+    """Logs (N, K) of probabilities averaged over views."""
+    rows = images.astype(np.float32)
+    return np.asarray(apply_in_blocks(_mean_log_probabilities, (network, views), rows), np.float64)
 
 
-def _tempered(likely: np.ndarray, temperature: float) -> np.ndarray:
-    scaled = np.exp((likely - likely.max(1, keepdims=True)) / temperature)
-    found: np.ndarray = scaled / scaled.sum(1, keepdims=True)
-    return found
-
-
-def _likely(network: ConvNet, images: np.ndarray, views: int) -> np.ndarray:
-    """Log of probabilities (N, K), the mean over views."""
-    parts = [np.asarray(_mean_likely(network, part, views), np.float64) for part in _blocks(images)]
-    return np.concatenate(parts)
-
-
-@eqx.filter_jit
-def _mean_likely(network: ConvNet, images: Array, views: int) -> Array:
+def _mean_log_probabilities(model: tuple[ConvNet, int], images: Array) -> Array:
+    network, views = model
     padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1)))
-    places = [(i, j) for i in range(3) for j in range(3)]
-    places.sort(key=lambda place: abs(place[0] - 1) + abs(place[1] - 1))
     side = images.shape[1]
-    found = [jax.nn.softmax(network(padded[:, i : i + side, j : j + side])) for i, j in places[:views]]
-    return jnp.log(jnp.stack(found).mean(0) + 1e-12)
-
-
-@eqx.filter_jit
-def _features(network: ConvNet, images: Array) -> Array:
-    return network.features(images)
+    windows = (padded[:, i : i + side, j : j + side] for i, j in _SHIFTS[:views])
+    probabilities = jnp.stack([jax.nn.softmax(network(window)) for window in windows])
+    return jnp.log(probabilities.mean(0) + 1e-12)

@@ -1,17 +1,28 @@
 """How good new images are: labels, Fréchet distance, diversity, and whether they are copies."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from gscale.images.base import LabelledImages
+from gscale.images.classifier import Classifier
 
-class Verdict(NamedTuple):
-    """What is measured of new images.
 
-    ``label_accuracy``: share whose class the judge sees. ``frechet``: distance of means and covariances in
-    the judge's features. ``diversity``: mean variance within a class over that of real images. ``nearest``:
-    median distance to the nearest training image over that of real images held out. ``copies``: share of new
-    images nearer to a training image than all but one in a hundred real ones are.
+class GeneratorMetrics(NamedTuple):
+    """Measures of new images.
+
+    Attributes
+    ----------
+    label_accuracy : float
+        Share of images that the evaluator, a classifier, sees as the class they were made as.
+    frechet : float
+        Squared Fréchet distance from real images in the evaluator's features.
+    diversity : float
+        Mean variance within a class over that of real images.
+    nearest : float
+        Median distance to the nearest training image over that of real images held out.
+    copies : float
+        Share of new images nearer to a training image than all but one in a hundred real ones are.
     """
 
     label_accuracy: float
@@ -41,8 +52,8 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * cross)
 
 
-def diversity(images: np.ndarray, labels: np.ndarray, real: np.ndarray, real_labels: np.ndarray) -> float:
-    """Variance of features (N, F) within a class over that of real ones, mean over classes.
+def diversity(features: np.ndarray, labels: np.ndarray, real: np.ndarray, real_labels: np.ndarray) -> float:
+    """Variance of features (N, F) within a class over that of real ones (M, F), mean over classes.
 
     Examples
     --------
@@ -50,56 +61,49 @@ def diversity(images: np.ndarray, labels: np.ndarray, real: np.ndarray, real_lab
     >>> round(diversity(x / 2, y, x, y), 6)
     0.25
     """
-    shares = [
-        images[labels == k].var(0).sum() / real[real_labels == k].var(0).sum() for k in np.unique(real_labels)
-    ]
+    classes = np.unique(real_labels)
+    shares = [features[labels == k].var(0).sum() / real[real_labels == k].var(0).sum() for k in classes]
     return float(np.mean(shares))
 
 
-def nearest(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Distance (N,) from each image to the nearest of others, over pixels.
+def nearest_distances(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Euclidean distance (N,) over pixels from each image to the nearest of others.
 
     Examples
     --------
-    >>> nearest(np.zeros((1, 28, 28)), np.ones((2, 28, 28)))
+    >>> nearest_distances(np.zeros((1, 28, 28)), np.ones((2, 28, 28)))
     array([28.])
     """
     x, y = (part.reshape(len(part), -1).astype(float) for part in (images, others))
     # As a matrix product, with which thousands of images take a second: float64 leaves 1e-6 of a pixel.
     squares = (y**2).sum(1)
-    found = [(squares - 2 * part @ y.T).min(1) for part in np.split(x, range(500, len(x), 500))]
-    distances: np.ndarray = np.sqrt(np.clip(np.concatenate(found) + (x**2).sum(1), 0, None))
-    return distances
+    least = [(squares - 2 * part @ y.T).min(1) for part in np.split(x, range(500, len(x), 500))]
+    return np.asarray(np.sqrt(np.clip(np.concatenate(least) + (x**2).sum(1), 0, None)))
 
 
-def judged(
-    judge: Any,
-    images: np.ndarray,
-    labels: np.ndarray,
-    seen: np.ndarray,
-    real: np.ndarray,
-    real_labels: np.ndarray,
-) -> Verdict:
-    """Measure new images against those seen in training and real ones that nobody has seen.
+def evaluate_images(
+    evaluator: Classifier, images: np.ndarray, train: LabelledImages, real: LabelledImages
+) -> GeneratorMetrics:
+    """Measure new images against those seen in training and real ones that are new to all models.
 
     Parameters
     ----------
-    judge : Classifier
+    evaluator : Classifier
         Trained on still other real images.
-    images, labels : ndarray
-        New images (N, 28, 28) and the classes they were made as.
-    seen : ndarray
-        Images the generator was trained on.
-    real, real_labels : ndarray
-        Real images with their labels that neither generator nor judge has seen.
+    images : ndarray, shape (K · M, 28, 28)
+        New images, M of each class in their order.
+    train : LabelledImages
+        Images that the generator was trained on.
+    real : LabelledImages
+        Real images that neither the generator nor the evaluator has seen.
     """
-    features, real_features = judge.features(images), judge.features(real)
-    of_new, of_real = nearest(images, seen), nearest(real, seen)
-    right = judge.probabilities(images).argmax(1) == labels
-    return Verdict(
-        float(right.mean()),
+    labels = np.repeat(np.arange(len(real.classes)), len(images) // len(real.classes))
+    features, real_features = evaluator.features(images), evaluator.features(real.images)
+    distances, real_distances = (nearest_distances(x, train.images) for x in (images, real.images))
+    return GeneratorMetrics(
+        float((evaluator.predict(images) == labels).mean()),
         frechet_distance(features, real_features),
-        diversity(features, labels, real_features, real_labels),
-        float(np.median(of_new) / np.median(of_real)),
-        float((of_new < np.quantile(of_real, 0.01)).mean()),
+        diversity(features, labels, real_features, real.labels),
+        float(np.median(distances) / np.median(real_distances)),
+        float((distances < np.quantile(real_distances, 0.01)).mean()),
     )

@@ -1,10 +1,9 @@
-"""Figures and sheets of small images; they read arrays, and know of no model."""
+"""Figures and sheets of small images, of arrays alone."""
 
 import io
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -12,7 +11,7 @@ from gscale.runtime import write_output
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images (N, H, W) from 0 to 1 row by row beside each other, ink black, as bytes.
+    """Images (N, H, W) from 0 to 1 side by side, row by row, as bytes (H', W') in which 1 is black.
 
     Examples
     --------
@@ -35,10 +34,16 @@ def write_sheet(path: Path, images: np.ndarray, columns: int) -> None:
     write_output(path, content.getvalue())
 
 
+def write_class_sheet(path: Path, images: np.ndarray, n_classes: int, columns: int = 20) -> None:
+    """Write a sheet of images (K · N, H, W) that are ordered by class, a row the first ones of each class."""
+    size = images.shape[1:]
+    first = images.reshape(n_classes, -1, *size)[:, :columns]
+    write_sheet(path, first.reshape(-1, *size), first.shape[1])
+
+
 def write_curves(path: Path, train: np.ndarray, held_out: np.ndarray, names: tuple[str, str]) -> None:
-    """Draw two measures (E, 2) by epoch, in training and on images held out, where there are any."""
+    """Draw two metrics (E, 2) by epoch, in training and on held-out images, where there are any."""
     figure = Figure(figsize=(8, 3), layout="constrained")
-    FigureCanvasAgg(figure)
     for i, (axes, name) in enumerate(zip(figure.subplots(1, 2), names, strict=True)):
         epochs = np.arange(1, len(train) + 1)
         axes.plot(epochs, train[:, i], label="training, augmented")
@@ -46,13 +51,12 @@ def write_curves(path: Path, train: np.ndarray, held_out: np.ndarray, names: tup
             axes.plot(epochs, held_out[:, i], label="held out")
         axes.set(xlabel="epoch", ylabel=name)
         axes.legend()
-    _write(path, figure)
+    write_figure(path, figure)
 
 
 def write_confusion(path: Path, counts: np.ndarray, classes: tuple[str, ...]) -> None:
-    """Draw how often each class was taken for another."""
+    """Draw how often (K, K) each class, by row, was taken for another, by column."""
     figure = Figure(figsize=(4, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.imshow(np.log1p(counts), cmap="Blues")
     for (i, j), count in np.ndenumerate(counts):
@@ -60,10 +64,11 @@ def write_confusion(path: Path, counts: np.ndarray, classes: tuple[str, ...]) ->
     axes.set_xticks(range(len(classes)), classes)
     axes.set_yticks(range(len(classes)), classes)
     axes.set(xlabel="predicted", ylabel="true")
-    _write(path, figure)
+    write_figure(path, figure)
 
 
-def _write(path: Path, figure: Figure) -> None:
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as a PNG."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120)
     write_output(path, content.getvalue())

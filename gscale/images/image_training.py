@@ -1,8 +1,8 @@
-"""Training a network on rows in epochs, in a way that a kill does not change."""
+"""Training a network on images in epochs; a training that was killed goes on and ends in the same weights."""
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
@@ -12,41 +12,40 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from gscale.errors import InputError
-from gscale.flows.end_to_end import Keeper
+from gscale.flows.checkpoint import Checkpoint
+from gscale.validation import check_at_least, check_positive, check_share
 
-Rows = tuple[Array, ...]
+Batch = tuple[Array, ...]
+Weights = tuple[Any, Any, Any]  # the latest, Adam's moments, and the running mean
 
 
-class Task(Protocol):
-    """What a network is trained on."""
+class TrainingTask(Protocol):
+    """What a network is trained to do, how, and M metrics of how well it does it."""
 
-    def loss(self, model: Any, key: Array, rows: Rows) -> tuple[Array, Array]:
-        """The loss on a batch in training, and (M,) measures of it."""
+    @property
+    def training(self) -> "ImageTraining":
+        """Epochs, batches and rates."""
         ...
 
-    def measures(self, model: Any, key: Array, rows: Rows) -> Array:
-        """The measures (M,) of rows held out."""
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names (M,) of the metrics."""
         ...
 
+    def loss(self, model: Any, key: Array, batch: Batch) -> tuple[Array, Array]:
+        """The loss on a batch in training, and its metrics (M,)."""
+        ...
 
-class Rate(Protocol):
-    """The learning rate at a share of the training, as a multiple of the greatest."""
-
-    def __call__(self, share: Array) -> Array: ...
-
-
-@dataclass(frozen=True)
-class Steady:
-    """The same rate throughout."""
-
-    def __call__(self, share: Array) -> Array:
-        return jnp.ones_like(share)
+    def metrics(self, model: Any, key: Array, batch: Batch) -> Array:
+        """The metrics (M,) of held-out rows."""
+        ...
 
 
 @dataclass(frozen=True)
 class OneCycle:
-    """A rate that rises linearly in a tenth of the training and falls to zero by a cosine.
+    """A learning rate that rises linearly in a tenth of the training and falls to zero by a cosine.
+
+    Called with a share of the training, it returns the rate as a multiple of the greatest.
 
     References
     ----------
@@ -61,8 +60,8 @@ class OneCycle:
     rise: float = 0.1
 
     def __call__(self, share: Array) -> Array:
-        fallen = (share - self.rise) / (1 - self.rise)
-        return jnp.where(share < self.rise, share / self.rise, 0.5 + 0.5 * jnp.cos(jnp.pi * fallen))
+        falling = (share - self.rise) / (1 - self.rise)
+        return jnp.where(share < self.rise, share / self.rise, 0.5 + 0.5 * jnp.cos(jnp.pi * falling))
 
 
 @dataclass(frozen=True)
@@ -76,40 +75,39 @@ class ImageTraining:
         same epoch.
     learning_rate : float
         The greatest rate, positive.
-    rate : Steady or OneCycle
-        How the rate goes.
+    schedule : OneCycle, optional
+        How the rate changes; constant where absent.
     averaging : float
         Decay a step of a running mean of the weights, which is the result; 0 for the last weights.
+
+    Raises
+    ------
+    InputError
+        If one of them is out of range.
     """
 
     epochs: int = 100
     batch: int = 6
     learning_rate: float = 1e-3
-    rate: Rate = field(default_factory=Steady)
+    schedule: OneCycle | None = None
     averaging: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1:
-            raise InputError(f"{self.epochs} epochs in batches of {self.batch}: both are 1 or above")
-        if not self.learning_rate > 0 or not 0 <= self.averaging < 1:
-            raise InputError(f"{self}: the learning rate is above 0, averaging from 0 to below 1")
-
-    def steps(self, n: int) -> int:
-        """Steps of an epoch over n rows."""
-        return -(-n // self.batch)
+        check_at_least(1, {"epochs": self.epochs, "batch": self.batch})
+        check_positive({"learning_rate": self.learning_rate})
+        check_share({"averaging": self.averaging})
 
 
 class EpochProgress(NamedTuple):
-    """How far a training has come: epochs done and to do, measures in training and on rows held out."""
+    """How far a training has come: epochs done and to do, and the metrics of the last one, by name."""
 
     epoch: int
     n_epochs: int
-    train: np.ndarray
-    held_out: np.ndarray
+    metrics: dict[str, float]
 
 
-class Trained(NamedTuple):
-    """A network, and its measures after each epoch (E, M) in training and on rows held out (NaN without)."""
+class TrainedNetwork(NamedTuple):
+    """A network, and its metrics (E, M) after each epoch, in training and on held-out rows (NaN without)."""
 
     model: Any
     train: np.ndarray
@@ -118,122 +116,104 @@ class Trained(NamedTuple):
 
 class _State(NamedTuple):
     epoch: int
-    weights: Any
-    moments: Any
-    mean: Any
-    train: np.ndarray
-    held_out: np.ndarray
+    weights: Weights
+    metrics: np.ndarray  # (2, E, M), in training and held out
 
 
 def train(
     key: Array,
     model: Any,
-    task: Task,
-    rows: Rows,
-    held_out: Rows,
-    training: ImageTraining,
-    checkpoint: Keeper | None = None,
-    report: Callable[[EpochProgress], None] | None = None,
-) -> Trained:
-    """Train a network; the key is that of all batches and what is random in the task.
+    task: TrainingTask,
+    rows: Batch,
+    held_out: Batch,
+    checkpoint: Checkpoint | None = None,
+    on_progress: Callable[[EpochProgress], None] = lambda _: None,
+) -> TrainedNetwork:
+    """Train a network.
+
+    Parameters
+    ----------
+    key : Array
+        Random key of all batches and of what is random in the task.
+    model : eqx.Module
+        The network with its first weights.
+    task : TrainingTask
+    rows, held_out : tuple of Array
+        Arrays (N, …) to train on, and to measure after each epoch; the latter may be empty.
+    checkpoint : Checkpoint, optional
+        Where the state is saved, twenty times in a training.
+    on_progress : callable, optional
+        Called after each epoch.
 
     Raises
     ------
     FloatingPointError
         If a loss is not finite.
     """
-    weights, still = eqx.partition(model, eqx.is_inexact_array)
-    n_measures = jax.eval_shape(lambda: task.measures(model, key, tuple(part[:1] for part in rows))).shape[0]
-    empty = np.full((training.epochs, n_measures), np.nan)
-    state = _State(0, weights, optax.scale_by_adam().init(weights), weights, empty, empty)
-    setting = _fingerprint(key, rows, held_out, task, training, model) if checkpoint else ""
+    training = task.training
+    weights, static = eqx.partition(model, eqx.is_inexact_array)
+    metrics = np.full((2, training.epochs, len(task.metric_names)), np.nan)
+    state = _State(0, (weights, optax.scale_by_adam().init(weights), weights), metrics)
+    setting = _fingerprint(key, rows, held_out, task, model) if checkpoint else ""
     if checkpoint is not None:
         state = checkpoint.load(state, setting) or state
     every = max(1, training.epochs // 20)  # a checkpoint writes four times the weights
-    while state.epoch < training.epochs:
-        state = _further(key, state, still, task, rows, held_out, training)
+    result = 2 if training.averaging else 0
+    measure = eqx.filter_jit(type(task).metrics)
+    metrics = state.metrics
+    for epoch in range(state.epoch, training.epochs):
+        index = jnp.int32(epoch)
+        weights, metrics[0, epoch] = _run_epoch(key, state.weights, static, rows, index, task)
+        if not np.isfinite(metrics[0, epoch]).all():
+            raise FloatingPointError(f"epoch {epoch + 1}: the loss is not finite: try a lower learning rate")
+        if len(held_out[0]):
+            model = eqx.combine(weights[result], static)
+            metrics[1, epoch] = measure(task, model, jax.random.fold_in(key, index), held_out)
+        state = _State(epoch + 1, weights, metrics)
         if checkpoint is not None and (state.epoch % every == 0 or state.epoch == training.epochs):
             checkpoint.save(state, setting)
-        if report is not None:
-            last = state.epoch - 1
-            report(EpochProgress(state.epoch, training.epochs, state.train[last], state.held_out[last]))
-    final = state.mean if training.averaging else state.weights
-    return Trained(eqx.combine(final, still), state.train, state.held_out)
-
-
-def _further(
-    key: Array, state: _State, still: Any, task: Task, rows: Rows, held_out: Rows, training: ImageTraining
-) -> _State:
-    """The state after one more epoch."""
-    index = jnp.int32(state.epoch)
-    moved, measures = _epoch(
-        key, (state.weights, state.moments, state.mean), still, rows, index, task, training
-    )
-    train, others = state.train.copy(), state.held_out.copy()
-    train[state.epoch] = measures
-    if not np.isfinite(train[state.epoch]).all():
-        raise FloatingPointError(
-            f"the loss is not finite in epoch {state.epoch + 1}: try a lower learning rate"
-        )
-    if len(held_out[0]):
-        model = eqx.combine(moved[2] if training.averaging else moved[0], still)
-        others[state.epoch] = _measured(jax.random.fold_in(key, index), model, held_out, task)
-    return _State(state.epoch + 1, *moved, train, others)
+        named = dict(zip(task.metric_names, metrics[0, epoch].tolist(), strict=True))
+        on_progress(EpochProgress(state.epoch, training.epochs, named))
+    return TrainedNetwork(eqx.combine(state.weights[result], static), *state.metrics)
 
 
 @eqx.filter_jit
-def _measured(key: Array, model: Any, rows: Rows, task: Task) -> Array:
-    return task.measures(model, key, rows)
-
-
-@eqx.filter_jit
-def _epoch(
-    key: Array,
-    state: tuple[Any, Any, Any],
-    still: Any,
-    rows: Rows,
-    index: Array,
-    task: Task,
-    training: ImageTraining,
-) -> tuple[tuple[Any, Any, Any], Array]:
-    n_rows = rows[0].shape[0]
-    n_steps = training.steps(n_rows)
+def _run_epoch(
+    key: Array, state: Weights, static: Any, rows: Batch, index: Array, task: TrainingTask
+) -> tuple[Weights, Array]:
+    training, n_rows = task.training, rows[0].shape[0]
+    n_steps = -(-n_rows // training.batch)
     order_key, step_key = jax.random.split(jax.random.fold_in(key, index))
     order = jnp.resize(jax.random.permutation(order_key, n_rows), (n_steps, training.batch))
 
-    def step(carry: tuple[Any, Any, Any], part: tuple[Array, Array, Array]) -> tuple[Any, Array]:
-        chosen, batch_key, done = part
+    def step(carry: Weights, part: tuple[Array, Array, Array]) -> tuple[Weights, Array]:
+        selected, batch_key, done = part
         weights, moments, mean = carry
 
         def loss(weights: Any) -> tuple[Array, Array]:
-            return task.loss(eqx.combine(weights, still), batch_key, tuple(x[chosen] for x in rows))
+            return task.loss(eqx.combine(weights, static), batch_key, tuple(x[selected] for x in rows))
 
-        gradient, measures = jax.grad(loss, has_aux=True)(weights)
+        gradient, metrics = jax.grad(loss, has_aux=True)(weights)
         change, moments = optax.scale_by_adam().update(gradient, moments)
-        rate = training.learning_rate * training.rate(done / (training.epochs * n_steps))
+        share = done / (training.epochs * n_steps)
+        rate = training.learning_rate * (training.schedule(share) if training.schedule else 1.0)
         weights = jax.tree.map(lambda w, c: w - rate * c, weights, change)
-        return (weights, moments, _averaged(mean, weights, done, training.averaging)), measures
+        if training.averaging:  # a mean that nobody asks for would cost a pass over all weights
+            # The running mean forgets the start sooner than its decay would let it.
+            decay = jnp.minimum(training.averaging, (1 + done) / (10 + done))
+            mean = jax.tree.map(lambda m, w: decay * m + (1 - decay) * w, mean, weights)
+        return (weights, moments, mean), metrics
 
     done = (index * n_steps + jnp.arange(n_steps)).astype(float)
-    carry, measures = lax.scan(step, state, (order, jax.random.split(step_key, n_steps), done))
-    return carry, measures.mean(0)
+    carry, metrics = lax.scan(step, state, (order, jax.random.split(step_key, n_steps), done))
+    return carry, metrics.mean(0)
 
 
-def _averaged(mean: Any, weights: Any, done: Array, averaging: float) -> Any:
-    """The running mean after a step; it forgets the start sooner than its decay would let it."""
-    if not averaging:
-        return mean  # it is not asked for, and to write it is a pass over all weights
-    decay = jnp.minimum(averaging, (1 + done) / (10 + done))
-    return jax.tree.map(lambda m, w: decay * m + (1 - decay) * w, mean, weights)
-
-
-def _fingerprint(
-    key: Array, rows: Rows, held_out: Rows, task: Task, training: ImageTraining, model: Any
-) -> str:
-    """A name for a training: of all that its result depends on."""
-    found = hashlib.sha256(f"{task!r} {training!r} {jax.tree.structure(model)}".encode())
+def _fingerprint(key: Array, rows: Batch, held_out: Batch, task: TrainingTask, model: Any) -> str:
+    """A name for a training: a digest of all that its result depends on."""
+    digest = hashlib.sha256(f"{task!r} {jax.tree.structure(model)}".encode())
     arrays = (jax.random.key_data(key), *rows, *held_out, *jax.tree.leaves(eqx.filter(model, eqx.is_array)))
     for array in arrays:
-        found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,130 +1,115 @@
-"""Generators beside each other, judged by a classifier of other real images: a row a generator and seed."""
+"""Generators side by side, evaluated by a classifier of other real images: a row a generator and seed."""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
-import pandas as pd
 
-from gscale.bench.small_images.classifier_comparison import appended, kept, there
-from gscale.images import class_flows as flows
-from gscale.images import classifier, cvae
-from gscale.images.datasets import named, split
-from gscale.images.generator_metrics import judged
+from gscale.bench.small_images.classifier_comparison import N_CLASSES, N_TRAIN, QUICK, comparison_table
+from gscale.bench.small_images.image_summary import draw
+from gscale.images import tasks
+from gscale.images.base import LabelledImages
+from gscale.images.class_flows import fit_flows
+from gscale.images.classifier import Classifier, fit_classifier
+from gscale.images.cvae import GeneratorRecipe, fit_generator
+from gscale.images.datasets import load_images, split_images
+from gscale.images.generator_metrics import evaluate_images
+from gscale.images.image_plots import write_class_sheet
+from gscale.runtime import make_output_folder
 
-_N_TRAIN, _N_CLASSES, _COUNT = 500, 6, 500
-_QUICK = replace(classifier.DEFAULT, training=replace(classifier.DEFAULT.training, epochs=20))
+_COUNT = 500  # new images of each class
+_NAMES = ("gaussianization", "coupling", "default", "reference")
+GENERATORS = {name: tasks.GENERATORS[name] for name in _NAMES}
 
 
-class Setting(NamedTuple):
-    """What generators are given, and what they are judged by.
+class GeneratorSetting(NamedTuple):
+    """What generators are given, and what they are evaluated by.
 
-    ``images``, ``labels`` and ``confidence`` are of training and of images with predicted labels; ``real``
-    and ``real_labels`` are seen neither by a generator nor by the judge.
+    Attributes
+    ----------
+    labelled : LabelledImages
+        The images of training, and others with predicted labels.
+    classifier : Classifier
+        Of the images of training; it has predicted the labels.
+    evaluator : Classifier
+        Of real images that no generator sees.
+    real : LabelledImages
+        Images that neither a generator nor the evaluator sees.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
-    confidence: np.ndarray
-    classifier: Any
-    judge: Any
-    real: np.ndarray
-    real_labels: np.ndarray
+    labelled: LabelledImages
+    classifier: Classifier
+    evaluator: Classifier
+    real: LabelledImages
 
 
-class Made(NamedTuple):
-    """New images, class by class; mean log-density of real ones, NaN without; and what was done otherwise."""
-
-    images: np.ndarray
-    log_density: float = float("nan")
-    but: str = ""
-
-
-Maker = Callable[[int, Setting], Iterator[Made]]
-
-
-def setting(dataset: str, seed: int) -> Setting:
-    """Of the images beyond the 500, 54 % are for the generators, 27 % for the judge, and the rest is real."""
-    parts = split(named(dataset, _N_CLASSES), _N_TRAIN, seed)
-    x, y = parts.test.images, parts.test.labels
-    first, second = round(0.54 * len(x)), round(0.81 * len(x))
-    own_key, judge_key = jax.random.split(jax.random.key(seed))
-    own = classifier.fit_classifier(own_key, *parts.train[:2], _QUICK).classifier
-    judge = classifier.fit_classifier(judge_key, x[first:second], y[first:second], _QUICK, 0.0).classifier
-    likely = own.probabilities(x[:first])
-    return Setting(
-        np.concatenate([parts.train.images, x[:first]]),
-        np.concatenate([parts.train.labels, likely.argmax(1)]),
-        np.concatenate([np.ones(_N_TRAIN), likely.max(1)]),
-        own,
-        judge,
-        x[second:],
-        y[second:],
-    )
+def make_setting(dataset: str, seed: int) -> GeneratorSetting:
+    """Of the images beyond the 500, generators see 54 %, the evaluator 27 %; the others are the real ones."""
+    train, others = split_images(load_images(dataset, N_CLASSES), N_TRAIN, seed)
+    n = len(others.labels)
+    parts = np.split(np.arange(n), [round(0.54 * n), round(0.81 * n)])
+    unlabelled, for_evaluator, real = (others.take(part) for part in parts)
+    key, evaluator_key = jax.random.split(jax.random.key(seed))
+    classifier = fit_classifier(key, train, QUICK).classifier
+    evaluator = fit_classifier(evaluator_key, for_evaluator, QUICK, 0.0).classifier
+    probabilities = classifier.probabilities(unlabelled.images)
+    labelled = tasks.add_predicted(train, unlabelled.images, probabilities)
+    return GeneratorSetting(labelled, classifier, evaluator, real)
 
 
-def by_cvae(recipe: cvae.GeneratorRecipe, seed: int, given: Setting) -> Iterator[Made]:
-    """New images of an autoencoder, of which all are also kept; it has no exact likelihood."""
-    key, sample_key = jax.random.split(jax.random.key(seed))
-    parts = (given.images, given.labels, _N_CLASSES, given.confidence)
-    found, _ = cvae.fit_generator(key, *parts, recipe)
-    yield Made(cvae.made_by(found, recipe, sample_key, _COUNT, given.classifier))
-    if recipe.accepted:
-        all_kept = replace(recipe, accepted=False)
-        yield Made(cvae.made_by(found, all_kept, sample_key, _COUNT, given.classifier), but=", all kept")
+def generate_images(
+    generator: tasks.GeneratorSpec, seed: int, setting: GeneratorSetting
+) -> Iterator[tuple[str, np.ndarray, float]]:
+    """500 new images of each class, and the mean log-density of real ones, NaN where there is none.
+
+    Where the generator rejects images, those without rejection come second. The text is what to add to the
+    generator's name.
+    """
+    if isinstance(generator, GeneratorRecipe):
+        key, sample_key = jax.random.split(jax.random.key(seed))
+        fitted, _ = fit_generator(key, setting.labelled, generator)
+        yield "", generator.sample(sample_key, fitted, setting.classifier, _COUNT), np.nan
+        if generator.rejection:
+            generator = replace(generator, rejection=False)
+            yield ", all kept", generator.sample(sample_key, fitted, setting.classifier, _COUNT), np.nan
+    else:
+        flows = fit_flows(seed, setting.labelled, generator)
+        yield "", flows.sample(seed, _COUNT), float(flows.log_density(setting.real).mean())
 
 
-def by_flows(spec: Any, seed: int, given: Setting) -> Iterator[Made]:
-    """New images of a flow for each class, and the mean log-density of real principal components."""
-    found = flows.fit_flows(seed, given.images, given.labels, _N_CLASSES, spec)
-    yield Made(found.sample(seed, _COUNT), float(found.log_density(given.real, given.real_labels).mean()))
+def compare_generators(dataset: str, n_seeds: int, folder: Path, on_progress: Callable[[str], None]) -> None:
+    """Evaluate 500 new images a class of each generator, by seed, in the table ``generators.parquet``.
 
+    A figure of it and sheets of the first seed's images are written beside it. What the table has already is
+    not measured again.
 
-GENERATORS: dict[str, Maker] = {
-    "gaussianization": partial(by_flows, flows.ByGaussianization()),
-    "coupling": partial(by_flows, flows.ByCoupling()),
-    "default": partial(by_cvae, cvae.DEFAULT),
-    "reference": partial(by_cvae, cvae.REFERENCE),
-}
-
-
-def compare(
-    dataset: str,
-    generators: dict[str, Maker],
-    seeds: int,
-    path: Path,
-    tell: Callable[[str], None],
-    keep: Callable[[str, np.ndarray], None] = lambda *_: None,
-) -> pd.DataFrame:
-    """Judge 500 new images a class of each generator, by seed; what is there is kept."""
-    table = kept(path, "generator", dataset)
-    for seed in range(seeds):
-        due = [name for name in generators if not there(table, "generator", name, seed)]
-        if not due:
+    Raises
+    ------
+    InputError
+        If the table is of another data set, or something cannot be written.
+    """
+    make_output_folder(folder)
+    table = comparison_table(folder / "generators.parquet", "generator", dataset)
+    for seed in range(n_seeds):
+        missing = [name for name in GENERATORS if not table.has(generator=name, seed=seed)]
+        if not missing:
             continue
-        given = setting(dataset, seed)
-        for name in due:
-            tell(f"{name}, seed {seed}")
-            clock, cpu = time.perf_counter(), time.process_time()
-            made = list(generators[name](seed, given))
-            spent = {"seconds": time.perf_counter() - clock, "cpu": time.process_time() - cpu}
+        setting = make_setting(dataset, seed)
+        for name in missing:
+            on_progress(f"{name}, seed {seed}")
+            start, cpu_start = time.perf_counter(), time.process_time()
+            variants = list(generate_images(GENERATORS[name], seed, setting))
+            spent = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu_start}
             if seed == 0:
-                keep(name, made[0].images)
-            common = {"seed": seed, "dataset": dataset, **spent}
-            rows = [
-                {"generator": name + one.but, **_measured(given, one.images), "log_density": one.log_density}
-                for one in made
-            ]
-            table = appended(path, table, *(row | common for row in rows))
-    return table
-
-
-def _measured(given: Setting, images: np.ndarray) -> dict[str, float]:
-    labels = np.repeat(np.arange(_N_CLASSES), len(images) // _N_CLASSES)
-    verdict = judged(given.judge, images, labels, given.images, given.real, given.real_labels)
-    return verdict._asdict()
+                write_class_sheet(folder / f"images_{name}.png", variants[0][1], N_CLASSES)
+            rows = []
+            for suffix, images, log_density in variants:
+                metrics = evaluate_images(setting.evaluator, images, setting.labelled, setting.real)._asdict()
+                row = {"generator": name + suffix, **metrics, "log_density": log_density}
+                rows.append({**row, "seed": seed, "dataset": dataset, **spent})
+            table.add(*rows)
+    draw(folder)

@@ -1,18 +1,16 @@
 """What tables of compared recipes and generators say, as lines of text and a figure."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from scipy.stats import t
 
+from gscale.analysis import half_width
 from gscale.errors import InputError
-from gscale.runtime import write_output
+from gscale.images.image_plots import write_figure
 
-_MEASURES = {
+_METRICS = {
     "label_accuracy": "label accuracy",
     "frechet": "Fréchet distance",
     "diversity": "diversity",
@@ -30,43 +28,25 @@ def lines(folder: Path) -> Iterator[str]:
     InputError
         If there are none.
     """
-    found = [
-        (part, folder / f"{name}.parquet")
-        for name, part in (("recipes", _recipes), ("ablation", _recipes), ("generators", _generators))
-    ]
-    found = [(part, path) for part, path in found if path.is_file()]
-    if not found:
+    summaries = {"recipes": _recipes, "ablation": _recipes, "generators": _generators}
+    paths = {name: folder / f"{name}.parquet" for name in summaries}
+    if not any(path.is_file() for path in paths.values()):
         raise InputError(f"{folder} has no table of gscale classify --compare or gscale generate --compare")
-    for part, path in found:
-        yield from part(pd.read_parquet(path))
+    for name, path in paths.items():
+        if path.is_file():
+            yield from summaries[name](pd.read_parquet(path))
 
 
-def half_width(values: pd.Series) -> float:
-    """Half of a 95 % interval of the mean by Student's t; NaN of one value.
-
-    Examples
-    --------
-    >>> round(half_width(pd.Series([1.0, 2.0, 3.0])), 3)
-    2.484
-    """
-    n = len(values)
-    return float(values.sem() * t.ppf(0.975, n - 1)) if n > 1 else float("nan")
-
-
-def draw(folder: Path, path: Path) -> Path:
-    """Draw measures of generators beside each other: means, and a point a seed."""
+def draw(folder: Path) -> None:
+    """Draw ``generators.png``, the metrics of generators side by side: means, and a point a seed."""
     table = pd.read_parquet(folder / "generators.parquet")
     figure = Figure(figsize=(10, 3), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, (column, name) in zip(figure.subplots(1, 4, sharey=True), _MEASURES.items(), strict=False):
+    for axes, (column, name) in zip(figure.subplots(1, 4, sharey=True), _METRICS.items(), strict=False):
         means = table.groupby("generator", sort=False)[column].mean()
         axes.barh(means.index, means)
         axes.plot(table[column], table["generator"], "k.", markersize=4)
         axes.set_title(name)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=120)
-    write_output(path, content.getvalue())
-    return path
+    write_figure(folder / "generators.png", figure)
 
 
 def _recipes(table: pd.DataFrame) -> Iterator[str]:
@@ -87,15 +67,15 @@ def _recipes(table: pd.DataFrame) -> Iterator[str]:
 
 def _generators(table: pd.DataFrame) -> Iterator[str]:
     yield f"{table['dataset'].iloc[0]}: means over {table['seed'].nunique()} seed(s), ± half a 95 % interval"
-    yield f"  {'generator':<18}" + "".join(f"{name:>19}" for name in _MEASURES.values()) + f"{'CPU s':>7}"
+    yield f"  {'generator':<18}" + "".join(f"{name:>19}" for name in _METRICS.values()) + f"{'CPU s':>7}"
     for name, rows in table.groupby("generator", sort=False):
-        values = "".join(f"{_mean(rows[column]):>19}" for column in _MEASURES)
+        values = "".join(f"{_mean(rows[column]):>19}" for column in _METRICS)
         yield f"  {name:<18}{values}{rows['cpu'].mean():>7.0f}"
 
 
 def _mean(values: pd.Series, form: str = ".3f") -> str:
-    """A mean with half its interval, where there are values and several."""
+    """A mean, of several values with half its 95 % interval; a dash where a value is missing."""
     if values.isna().any():
         return "–"
-    half = f" ± {half_width(values):{form.lstrip('+')}}" if len(values) > 1 else ""
+    half = f" ± {half_width(values.to_numpy()):{form.lstrip('+')}}" if len(values) > 1 else ""
     return f"{values.mean():{form}}{half}"
