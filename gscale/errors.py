@@ -1,4 +1,4 @@
-"""The one error a user can cause."""
+"""The one error a user can cause, and the messages of others."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,8 @@ class InputError(ValueError):
 
     The command line prints the message alone and exits with code 2.
     """
+
+
+def one_line(error: Exception) -> str:
+    """The message of another library's error on one line, of at most 200 characters."""
+    return " ".join(str(error).split())[:200]

@@ -8,10 +8,13 @@ valid.
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
+from pathlib import Path
+from typing import get_args
 
-# The folders whose specs and maps a saved model may be made of, in the order in which they are searched.
+# The folders whose specs and maps a saved model may be made of, in the order in which they are searched:
+# names are unique over all of them.
 _FOLDERS = ("bijections", "flows", "estimators", "images")
 
 
@@ -50,5 +53,10 @@ def _dataclasses(package: str) -> Iterator[type]:
         module = importlib.import_module(f"{package}.{part.name}")
         for kind in vars(module).values():
             ours = isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
-            if ours and not kind.__name__.startswith("_"):
+            if ours and not kind.__name__.startswith("_") and not _has_path(kind):
                 yield kind
+
+
+def _has_path(kind: type) -> bool:
+    """Whether a class names a file: reading a saved model opens no other file."""
+    return any(Path in (field.type, *get_args(field.type)) for field in fields(kind))

@@ -25,7 +25,8 @@ def check_at_least(least: float, values: Mapping[str, float]) -> None:
     """
     for name, value in values.items():
         if not least <= value < math.inf:
-            raise InputError(f"{name} is {value}: it is at least {least}")
+            finite = "" if math.isfinite(value) else "finite and "
+            raise InputError(f"{name} is {value}: it is {finite}at least {least}")
 
 
 def check_positive(values: Mapping[str, float]) -> None:

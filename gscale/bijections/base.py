@@ -1,4 +1,9 @@
-"""The contract: a spec is a choice, a map is what it becomes when it is fitted to rows."""
+"""The contract: a spec is a choice, a map is what it becomes when it is fitted to rows.
+
+A spec is called after its method (`Haar`, `Quantiles`, `MLP`), and the map that it fits ends in Map
+(`RotationMap`, `SplineMap`, `MLPMap`). A map that several specs fit is called after what it does. The one
+container, `LayerSpec`, fits a `Layer`.
+"""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""Rows in blocks: what is computed between the rows and the result stays in the processor's cache."""
+"""Rows in blocks: intermediate results of a block stay in the processor's cache."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,18 +11,23 @@ from jax import Array, lax
 # core's cache; an accelerator wants as many rows as fit.
 _NUMBERS = {"cpu": 2**18}
 _NUMBERS_ELSEWHERE = 2**24
-PRODUCT = 2**23  # numbers: a matrix product is the faster the larger, up to here
-_FEWEST = 256  # rows, however many dimensions
+PRODUCT_NUMBERS = 2**23  # larger matrix products are faster, up to blocks of this size
+_MIN_ROWS = 256  # of a block, however many dimensions
 
 
 def in_blocks(function: Callable[[Array], Any], rows: Array) -> Any:
-    """``jax.vmap(function)(rows)`` for rows (N, D), some quarter of a million numbers at a time.
+    """``jax.vmap(function)(rows)`` for rows (N, D), in blocks of about a quarter of a million numbers.
 
     Parameters
     ----------
     function : callable
         From a row (D,) to an array or a pytree of arrays.
     rows : Array, shape (N, D)
+
+    Returns
+    -------
+    Array or pytree of arrays
+        With a leading axis N.
 
     Examples
     --------
@@ -31,7 +36,7 @@ def in_blocks(function: Callable[[Array], Any], rows: Array) -> Any:
     True
     """
     n = rows.shape[0]
-    n_blocks, size = _cut(rows)
+    n_blocks, size = _block_sizes(rows)
     if n_blocks < 2:
         return jax.vmap(function)(rows)
 
@@ -48,7 +53,7 @@ def in_blocks(function: Callable[[Array], Any], rows: Array) -> Any:
 def through_blocks(
     forward: Callable[[Array], tuple[Array, Array]], rows: Array, numbers: int | None = None
 ) -> tuple[Array, Array]:
-    """``jax.vmap(forward)(rows)`` for a map of rows (N, D), block by block in the place of the rows.
+    """``jax.vmap(forward)(rows)`` for a map of rows (N, D), block by block; images overwrite their rows.
 
     Parameters
     ----------
@@ -56,7 +61,13 @@ def through_blocks(
         From a row (D,) to its image (D,) and log|det J| ().
     rows : Array, shape (N, D)
     numbers : int, optional
-        In a block, about; if not given, as many as stay in the cache.
+        Numbers in a block, about; if not given, as many as stay in the cache.
+
+    Returns
+    -------
+    images : Array, shape (N, D)
+    log_det : Array, shape (N,)
+        In nats.
 
     Examples
     --------
@@ -66,7 +77,7 @@ def through_blocks(
     (True, True)
     """
     n = rows.shape[0]
-    n_blocks, size = _cut(rows, numbers)
+    n_blocks, size = _block_sizes(rows, numbers)
     if n_blocks < 2:
         return jax.vmap(forward)(rows)
 
@@ -88,8 +99,14 @@ def through_blocks(
 def over_blocks(add: Callable[[Any, Array, Array], Any], total: Any, rows: Array) -> Any:
     """A total over the rows (N, D), from ``add(total, block, new)`` for one block after the other.
 
-    ``new`` says which rows of the block (B, D) were in none before: where blocks of one size do not make up
-    N, the last begins within the one before.
+    Parameters
+    ----------
+    add : callable
+        From the total so far, a block (B, D) and ``new`` (B,), which says which of its rows were in no block
+        before: where N is no multiple of B, the last block begins within the one before.
+    total : pytree of arrays
+        The total of no rows.
+    rows : Array, shape (N, D)
 
     Examples
     --------
@@ -99,7 +116,7 @@ def over_blocks(add: Callable[[Any, Array, Array], Any], total: Any, rows: Array
     [10001.0]
     """
     n = rows.shape[0]
-    n_blocks, size = _cut(rows)
+    n_blocks, size = _block_sizes(rows)
 
     def add_block(total: Any, index: Array) -> tuple[Any, None]:
         start = jnp.minimum(index * size, n - size)
@@ -109,10 +126,10 @@ def over_blocks(add: Callable[[Any, Array, Array], Any], total: Any, rows: Array
     return lax.scan(add_block, total, jnp.arange(n_blocks))[0]
 
 
-def _cut(rows: Array, numbers: int | None = None) -> tuple[int, int]:
-    """How many blocks, and of how many rows."""
+def _block_sizes(rows: Array, numbers: int | None = None) -> tuple[int, int]:
+    """Number of blocks, and rows in each."""
     n, dim = rows.shape
     if numbers is None:
         numbers = _NUMBERS.get(jax.default_backend(), _NUMBERS_ELSEWHERE)
-    n_blocks = -(-n // max(numbers // dim, _FEWEST))
+    n_blocks = -(-n // max(numbers // dim, _MIN_ROWS))
     return n_blocks, -(-n // n_blocks)

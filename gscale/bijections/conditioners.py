@@ -6,9 +6,10 @@ from typing import Protocol
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
-from gscale.errors import InputError
+from gscale.bijections.base import product
+from gscale.validation import check_at_least
 
 
 class Network(Protocol):
@@ -28,7 +29,7 @@ class Conditioner(Protocol):
 
 
 class MLPMap(eqx.Module):
-    """Fully connected layers with SiLU between them, behind arcsinh of the inputs.
+    """Fully connected layers with SiLU between them, applied to arcsinh of the inputs.
 
     Parameters
     ----------
@@ -49,10 +50,12 @@ class MLPMap(eqx.Module):
         # arcsinh(10⁶) is 14.5: far from all data the parameters, and with them the map and its gradients,
         # grow with the logarithm of the distance; no bounded squash would tell one outlier from another.
         x = jnp.arcsinh(x)
+        # In full precision: forward and inverse are compiled apart, and where a hidden unit is off by one
+        # rounding error, factors of 10 bits would make two sets of parameters that differ by 1e-3.
         *hidden, (last, bias) = zip(self.weights, self.biases, strict=True)
         for weight, offset in hidden:
-            x = jax.nn.silu(_product(weight, x) + offset)
-        return _product(last, x) + bias
+            x = jax.nn.silu(product(weight, x) + offset)
+        return product(last, x) + bias
 
 
 class LinearMap(eqx.Module):
@@ -73,7 +76,7 @@ class LinearMap(eqx.Module):
     intercept: Array
 
     def __call__(self, x: Array) -> Array:
-        return _product(self.matrix, x) + self.intercept
+        return product(self.matrix, x) + self.intercept
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class MLP:
     width : int
         Units W in each hidden layer, at least 1.
     depth : int
-        Hidden layers, at least 1.
+        Hidden layers, at least 1; `Linear` has none.
 
     Raises
     ------
@@ -103,8 +106,7 @@ class MLP:
     depth: int = 2
 
     def __post_init__(self) -> None:
-        _check_at_least_one("width", self.width, "a hidden layer needs at least 1 unit")
-        _check_at_least_one("depth", self.depth, "an MLP has at least 1 hidden layer; Linear() has none")
+        check_at_least(1, {"width": self.width, "depth": self.depth})
 
     def start(self, key: Array, x: Array, targets: Array) -> MLPMap:
         """Draw hidden layers, with a last one of zeros; of x (N, D) and targets (N, M) D and M are used."""
@@ -133,16 +135,4 @@ class Linear:
         """Regress targets (N, M) on x (N, D); the key is not used."""
         centre, mean = x.mean(0), targets.mean(0)
         matrix = jnp.linalg.lstsq(x - centre[None], targets - mean[None])[0].T
-        return LinearMap(matrix, mean - _product(matrix, centre))
-
-
-def _product(matrix: Array, x: Array) -> Array:
-    # Any precision would invert if forward and inverse, or a batch and a single point, gave the same bits.
-    # They are compiled apart: a hidden unit off by one rounding error can round to another 10-bit factor,
-    # and the default of an accelerator would make two sets of parameters 1e-3 apart.
-    return jnp.matmul(matrix, x, precision=lax.Precision.HIGHEST)
-
-
-def _check_at_least_one(name: str, value: int, why: str) -> None:
-    if value < 1:
-        raise InputError(f"{name} is {value}: {why}")
+        return LinearMap(matrix, mean - product(matrix, centre))

@@ -1,4 +1,4 @@
-"""What gradient steps may move: maps written in parameters that have no limits.
+"""Trainable parameters: maps written in parameters that have no limits.
 
 A map whose parameters have limits, a positive scale or knots in order, has a method ``unconstrained()``
 that returns an `Unconstrained`: the same map in numbers that may take any value. A map of your own without
@@ -20,11 +20,11 @@ Parts = Callable[[Any], Any]
 
 
 class Unconstrained(eqx.Module):
-    """A map in parameters without limits. It may be stacked: arrays may have more leading axes."""
+    """A map in parameters without limits. It may be stacked: its arrays may have more leading axes."""
 
     @abstractmethod
     def constrained(self) -> Any:
-        """The map with the parameters as they are."""
+        """The map with the present parameters."""
 
 
 class NonTrainable(Unconstrained):
@@ -32,7 +32,7 @@ class NonTrainable(Unconstrained):
 
     Examples
     --------
-    >>> unconstrain(constrain({"rotation": NonTrainable(jnp.eye(2)), "shift": jnp.zeros(2)}))["rotation"].shape
+    >>> constrain({"rotation": NonTrainable(jnp.eye(2)), "shift": jnp.zeros(2)})["rotation"].shape
     (2, 2)
     """
 
@@ -53,27 +53,31 @@ def unconstrain(tree: Any) -> Any:
     >>> constrain(free)["marginal"].scale.tolist()
     [1.0, 1.0]
     """
-    return jax.tree.map(lambda node: node.unconstrained() if _limited(node) else node, tree, is_leaf=_limited)
+    return jax.tree.map(
+        lambda node: node.unconstrained() if _is_constrained(node) else node, tree, is_leaf=_is_constrained
+    )
 
 
 def constrain(tree: Any) -> Any:
-    """Undo `unconstrain`, with the parameters as they are now."""
-    return jax.tree.map(lambda node: node.constrained() if _free(node) else node, tree, is_leaf=_free)
+    """Undo `unconstrain`: every map with its present parameters."""
+    return jax.tree.map(
+        lambda node: node.constrained() if _is_unconstrained(node) else node, tree, is_leaf=_is_unconstrained
+    )
 
 
 def split(tree: Tree, parts: Parts) -> tuple[Tree, Tree]:
-    """The arrays to train, and all else, of an unconstrained tree; ``eqx.combine`` puts them together.
+    """The arrays to train, and all else, of an unconstrained tree; ``eqx.combine`` joins them again.
 
-    ``parts`` takes from a tree what is to be trained; of that, what is `NonTrainable` stays.
+    ``parts`` selects what is to be trained from a tree; what is `NonTrainable` in that is not.
     """
-    movable = jax.tree.map(_movable, tree, is_leaf=lambda node: isinstance(node, NonTrainable))
-    none = jax.tree.map(lambda _: False, movable)
-    return eqx.partition(tree, eqx.tree_at(parts, none, parts(movable)))
+    trainable = jax.tree.map(_trainable, tree, is_leaf=lambda node: isinstance(node, NonTrainable))
+    none = jax.tree.map(lambda _: False, trainable)
+    return eqx.partition(tree, eqx.tree_at(parts, none, parts(trainable)))
 
 
 @dataclass(frozen=True)
 class AllParameters:
-    """Train all that can be trained: marginals, couplings, and rotations that are made for it."""
+    """Train marginals, couplings, and the rotations that can be trained."""
 
     def __call__(self, tree: Any) -> Any:
         return tree
@@ -81,10 +85,10 @@ class AllParameters:
 
 @dataclass(frozen=True)
 class MarginalParameters:
-    """Train the maps of single coordinates alone: what is called ``marginal`` or ``first``."""
+    """Train the maps of single coordinates alone: the fields ``marginal`` and ``first``."""
 
     def __call__(self, tree: Any) -> Any:
-        return [leaf for path, leaf in jax.tree.leaves_with_path(tree) if any(map(_marginal, path))]
+        return [leaf for path, leaf in jax.tree.leaves_with_path(tree) if any(map(_is_marginal, path))]
 
 
 def bounded(value: Array, bound: float) -> Array:
@@ -92,19 +96,19 @@ def bounded(value: Array, bound: float) -> Array:
     return bound * jnp.tanh(value / bound)
 
 
-def _limited(node: Any) -> bool:
+def _is_constrained(node: Any) -> bool:
     return hasattr(node, "unconstrained")
 
 
-def _free(node: Any) -> bool:
+def _is_unconstrained(node: Any) -> bool:
     return isinstance(node, Unconstrained)
 
 
-def _movable(node: Any) -> Any:
+def _trainable(node: Any) -> Any:
     if isinstance(node, NonTrainable):
         return jax.tree.map(lambda _: False, node)
     return eqx.is_inexact_array(node)
 
 
-def _marginal(key: Any) -> bool:
+def _is_marginal(key: Any) -> bool:
     return getattr(key, "name", None) in ("marginal", "first")

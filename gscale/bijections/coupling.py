@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from gscale.bijections.base import product
 from gscale.bijections.conditioners import MLP, Conditioner, Network
 from gscale.bijections.elementwise import AffineMap
 from gscale.bijections.marginals import Moments
 from gscale.bijections.optimizer import Training
 from gscale.bijections.transformers import AffineTransformer, Transformer
 from gscale.errors import InputError
+from gscale.validation import check_at_least
 
 Transform = Callable[[Array, Array], tuple[Array, Array]]
 
@@ -60,23 +62,23 @@ class AffineCouplingMap(eqx.Module):
         return _split(x, self.start, self.stop)
 
     def _conditioned(self, passive: Array) -> Array:
-        return jnp.matmul(self.matrix, passive, precision=lax.Precision.HIGHEST) + self.shift
+        return product(self.matrix, passive) + self.shift
 
     def _join(self, active: Array, x: Array) -> Array:
         return _join(active, x, self.start)
 
 
 class CouplingMap(eqx.Module):
-    """A coupling whose network takes from the passive coordinates how to transform the active ones.
+    """A coupling whose network takes the parameters for active coordinates from the passive ones.
 
-    In the units (u − shift) / scale of each coordinate, y_a = T(x_a; θ(x_p)) and y_p = x_p. The units are no
-    parameters: no gradient reaches them.
+    In the units (u − shift) / scale of each coordinate, y_a = T(x_a; θ(x_p)) and y_p = x_p. The units are
+    not trained: no gradient reaches them.
 
     Parameters
     ----------
     network : Network
         θ: the D_p passive coordinates to P · D_a parameters.
-    units : Affine
+    units : AffineMap
         Shift and scale (D,) of the coordinates.
     transformer : Transformer
         T, with P parameters a coordinate.
@@ -112,7 +114,7 @@ class CouplingMap(eqx.Module):
         active, passive = _split(units.forward(x)[0], self.start, self.stop)
         parameters = _parameters(self.network, self.transformer, passive)
         y, log_det = transform(parameters, active)
-        # Only active coordinates go back to their units: passive ones stay what they are to the bit.
+        # Only active coordinates return to their units: passive ones stay the same to the bit.
         inside = slice(self.start, self.stop)
         return _join(y * units.scale[inside] + units.shift[inside], x, self.start), log_det
 
@@ -145,7 +147,8 @@ class LinearCoupling:
     n_active: int | None = None
 
     def __post_init__(self) -> None:
-        _check_active(self.n_active)
+        if self.n_active is not None:
+            check_at_least(1, {"n_active": self.n_active})
 
     def check(self, dim: int, n_samples: int) -> None:
         """Refuse dimensions that leave no coordinate active or none passive."""
@@ -157,7 +160,7 @@ class LinearCoupling:
         mean = x.mean(0)
         active, passive = jnp.split(x - mean[None], [n_active], axis=1)
         weights = jnp.linalg.lstsq(passive, active)[0].T
-        shift = jnp.matmul(weights, mean[n_active:], precision=lax.Precision.HIGHEST)
+        shift = product(weights, mean[n_active:])
         return AffineCouplingMap(-weights, jnp.zeros(n_active, x.dtype), shift, 0, n_active)
 
 
@@ -176,12 +179,12 @@ class Coupling:
     Parameters
     ----------
     transformer : Transformer
-        What is done to each active coordinate: `AffineTransformer` or `SplineTransformer`.
+        The map of each active coordinate: `AffineTransformer` or `SplineTransformer`.
     conditioner : Conditioner
-        What takes its parameters from the passive ones: `MLP` or `Linear`.
+        Which network takes its parameters from the passive ones: `MLP` or `Linear`.
     n_active : int or None
         Active coordinates D_a; ⌊D/2⌋ where None.
-    training : Adam
+    training : Training
         How the network is trained.
 
     Raises
@@ -196,7 +199,7 @@ class Coupling:
 
     Examples
     --------
-    A parabola with noise, in which a linear coupling finds nothing to subtract:
+    A parabola with noise, which has no linear regression to subtract:
 
     >>> passive, noise = jax.random.normal(jax.random.key(0), (2, 2000))
     >>> x = jnp.stack([passive**2 + 0.5 * noise, passive], axis=1)
@@ -213,7 +216,8 @@ class Coupling:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        _check_active(self.n_active)
+        if self.n_active is not None:
+            check_at_least(1, {"n_active": self.n_active})
 
     def check(self, dim: int, n_samples: int) -> None:
         """Refuse dimensions that leave no coordinate active or none passive."""
@@ -240,11 +244,6 @@ class Coupling:
 
         network = self.training.minimise(training_key, loss, start, rows)
         return CouplingMap(network, units, self.transformer, 0, n_active)
-
-
-def _check_active(n_active: int | None) -> None:
-    if n_active is not None and n_active < 1:
-        raise InputError(f"n_active is {n_active}: a coupling needs at least 1 active coordinate")
 
 
 def _count_active(dim: int, n_active: int | None) -> int:

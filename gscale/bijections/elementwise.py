@@ -12,7 +12,7 @@ from jax.experimental.xla_metadata import set_xla_metadata
 
 from gscale.bijections.constraints import NonTrainable, Unconstrained, bounded
 
-# How far training may take a bin or a derivative from where it began.
+# Bound on the factors by which training may change a bin or a derivative.
 _LARGEST_LOG_FACTOR = math.log(10)
 
 Tables = tuple[Array, ...]
@@ -51,8 +51,8 @@ class TrainableAffine(Unconstrained):
 
     Parameters
     ----------
-    start : Fixed
-        The map that training sets out from.
+    start : NonTrainable
+        The map before training.
     shift, log_factor : Array, shape (…, D)
         Zero at the start.
 
@@ -80,7 +80,7 @@ class SplineMap(eqx.Module):
 
         y = y₀ + (y₁ − y₀) (s ξ² + d₀ ξ(1−ξ)) / (s + (d₀ + d₁ − 2s) ξ(1−ξ)).
 
-    Beyond the outer knots y goes on with the outer derivatives, so that map and derivative are
+    Beyond the outer knots y continues with the outer derivatives, so that map and derivative are
     continuous on the whole line.
 
     Parameters
@@ -109,12 +109,13 @@ class SplineMap(eqx.Module):
         inside = jnp.clip(x, self.x[0], self.x[-1])
         sizes = 1 / jnp.diff(self.x, axis=0), jnp.diff(self.y, axis=0)
         x0, y0, d0, d1, per_width, height = self._bin_of(inside, self.x, sizes)
-        rise, log_slope = _in_one_loop(_rise, inside - x0, per_width, height, d0, d1)
+        rise, log_slope = _computed_once(_rise, inside - x0, per_width, height, d0, d1)
         return y0 + rise + self._outer_derivative(x, self.x) * (x - inside), log_slope.sum()
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
         inside = jnp.clip(y, self.y[0], self.y[-1])
-        # not the sizes but the ends, and not in one loop: of some variants the fastest to scan and to sample
+        # The ends of bins, not their sizes, and without `_computed_once`: of the variants measured the
+        # fastest to scan and to sample.
         x0, y0, d0, d1, x1, y1 = self._bin_of(inside, self.y, (self.x[1:], self.y[1:]))
         run, log_slope = _run(inside - y0, x1 - x0, y1 - y0, d0, d1)
         return x0 + run + (y - inside) / self._outer_derivative(y, self.y), -log_slope.sum()
@@ -124,54 +125,55 @@ class SplineMap(eqx.Module):
         return TrainableSpline(NonTrainable(self), ends, bins, ends, bins, jnp.zeros_like(self.derivatives))
 
     def _bin_of(self, value: Array, knots: Array, others: Tables) -> Tables:
-        """Left knot, derivatives and other tables (K, D) of the bin that holds each value, (D,) each."""
+        """Left knot, derivatives and other tables (K, D) at the bin of each value, (D,) each."""
         left = self.x[:-1], self.y[:-1], self.derivatives[:-1]
-        return _of_bin(value, knots, (*left, self.derivatives[1:], *others))
+        return _at_bins(value, knots, (*left, self.derivatives[1:], *others))
 
     def _outer_derivative(self, value: Array, knots: Array) -> Array:
         return jnp.where(value < knots[0], self.derivatives[0], self.derivatives[-1])
 
 
-def _of_bin(value: Array, knots: Array, tables: Tables) -> Tables:
-    """Rows of tables (K, D) for the bin, between knots (K+1, D), of each value (D,)."""
+def _at_bins(value: Array, knots: Array, tables: Tables) -> Tables:
+    """Entries of tables (K, D) for the bin, between knots (K+1, D), of each value (D,)."""
     index = jnp.zeros(value.shape, jnp.int32)
     for k in range(1, knots.shape[0] - 1):  # on the CPU faster than any search, for up to some 100 bins
         index += value >= knots[k]
-    return gathered(tables, index * value.shape[0] + jnp.arange(value.shape[0], dtype=jnp.int32))
+    return take(tables, index * value.shape[0] + jnp.arange(value.shape[0], dtype=jnp.int32))
 
 
-def gathered(tables: Tables, place: Array) -> Tables:
-    """Entries of tables (K, D) at places counted row by row, in the shape of ``place``."""
-    found: Tables = kept_apart(_gathered)(tables, place)
-    return found
+def take(tables: Tables, index: Array) -> Tables:
+    """Entries of tables (K, D) at indices that count them row by row, in the shape of ``index``."""
+    entries: Tables = unfused(_take)(tables, index)
+    return entries
 
 
-def _gathered(tables: Tables, place: Array) -> Tables:
-    return tuple(table.reshape(-1).at[place].get(mode="promise_in_bounds") for table in tables)
+def _take(tables: Tables, index: Array) -> Tables:
+    return tuple(table.reshape(-1).at[index].get(mode="promise_in_bounds") for table in tables)
 
 
-def kept_apart(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, compiled on its own on the CPU: not fused with what comes before and after.
+def unfused(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, compiled on its own on the CPU: not fused with the operations before and after.
 
-    XLA would fuse gathers and scatters with the formulas around them, and there a loop with two of them is no
-    longer vectorised: seven times slower than each on its own. A formula is computed anew for every use.
+    XLA would fuse gathers and scatters with the formulas around them, and a loop with two of them is no
+    longer vectorised: seven times slower than each on its own. A fused formula is computed again for every
+    use.
     """
 
-    def apart(*arguments: Any) -> Any:
+    def unfused_on_cpu(*arguments: Any) -> Any:
         with set_xla_metadata(inlineable="false"):
             return jax.jit(function)(*arguments)
 
-    return lambda *arguments: lax.platform_dependent(*arguments, cpu=apart, default=function)
+    return lambda *arguments: lax.platform_dependent(*arguments, cpu=unfused_on_cpu, default=function)
 
 
-def _in_one_loop(formula: Callable[..., tuple[Array, Array]], *of_bins: Array) -> tuple[Array, Array]:
-    """Both results of a formula, which XLA on the CPU would otherwise compute anew for each of their uses."""
-    results: tuple[Array, Array] = kept_apart(formula)(*of_bins)
+def _computed_once(formula: Callable[..., tuple[Array, Array]], *of_bins: Array) -> tuple[Array, Array]:
+    """Both results of a formula, which XLA on the CPU would otherwise compute again for each use."""
+    results: tuple[Array, Array] = unfused(formula)(*of_bins)
     return results
 
 
 def _rise(run: Array, per_width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
-    """How far y is above its left knot where x is a run to the right of it, and log dy/dx."""
+    """Distance of y above its left knot where x is a run to the right of it, and log dy/dx."""
     secant, xi = height * per_width, jnp.minimum(run * per_width, 1)
     rest, mixed = 1 - xi, xi * (1 - xi)
     shrink = 1 / (secant + (d0 + d1 - 2 * secant) * mixed)
@@ -180,7 +182,7 @@ def _rise(run: Array, per_width: Array, height: Array, d0: Array, d1: Array) -> 
 
 
 def _run(rise: Array, width: Array, height: Array, d0: Array, d1: Array) -> tuple[Array, Array]:
-    """How far x is to the right of its left knot where y has risen so much, and log dy/dx."""
+    """Distance of x to the right of its left knot where y is a rise above it, and log dy/dx."""
     secant = height / width
     xi, rest = _solve(secant, d0, d1, rise / height)
     shrink = 1 / (secant + (d0 + d1 - 2 * secant) * xi * rest)
@@ -202,7 +204,7 @@ def _solve(secant: Array, d0: Array, d1: Array, eta: Array) -> tuple[Array, Arra
     v = d0 * rest - d1 * eta
     root = jnp.sqrt(v**2 + 4 * secant**2 * eta * rest)
     left = v >= 0
-    # Where a form is not used its denominator may vanish: it is set to one there, or its gradient,
+    # Where a form is not used its denominator may vanish: it is set to one there, since its gradient,
     # multiplied by zero, would be NaN.
     from_left = 2 * secant * eta / jnp.where(left, v + 2 * secant * eta + root, 1)
     from_right = 2 * secant * rest / jnp.where(left, 1, -v + 2 * secant * rest + root)
@@ -216,8 +218,8 @@ class TrainableSpline(Unconstrained):
 
     Parameters
     ----------
-    start : Fixed
-        The spline that training sets out from.
+    start : NonTrainable
+        The spline before training.
     left, bottom : Array, shape (…, 1, D)
         Shifts of the knots' x and y.
     log_widths, log_heights : Array, shape (…, K, D)
@@ -242,15 +244,15 @@ class TrainableSpline(Unconstrained):
     def constrained(self) -> SplineMap:
         start = self.start.constrained()
         return SplineMap(
-            _moved(start.x, self.left, self.log_widths),
-            _moved(start.y, self.bottom, self.log_heights),
+            _adjusted(start.x, self.left, self.log_widths),
+            _adjusted(start.y, self.bottom, self.log_heights),
             start.derivatives * jnp.exp(bounded(self.log_derivatives, _LARGEST_LOG_FACTOR)),
         )
 
 
-def _moved(knots: Array, shift: Array, log_factors: Array) -> Array:
+def _adjusted(knots: Array, shift: Array, log_factors: Array) -> Array:
     """Knots (…, K+1, D) shifted, their distances multiplied by factors."""
-    # Differences are added to the knots: where there are none, knots stay what they are to the bit.
+    # Differences are added to the knots: where they are zero, knots stay the same to the bit.
     widths = jnp.diff(knots, axis=-2)
     wider = jnp.cumsum(widths * jnp.expm1(bounded(log_factors, _LARGEST_LOG_FACTOR)), axis=-2)
     wider = jnp.concatenate([jnp.zeros_like(shift), wider], axis=-2)

@@ -13,28 +13,32 @@ import numpy as np
 from jax import Array, lax
 
 from gscale.bijections.batching import over_blocks
-from gscale.bijections.elementwise import gathered, kept_apart
+from gscale.bijections.elementwise import take, unfused
 from gscale.errors import InputError
 
-_FEWEST_BINS = 64  # a cell
-_MOST_PASSES = 5  # a bin of a bin of … is then as fine as float32, wherever the rows are
+_MIN_BINS = 64  # of a cell
+_MAX_PASSES = 5  # bins of bins are then as fine as float32, wherever the rows are
 
 
-class Found(NamedTuple):
-    """Where a level lies, and its bin: the rows in it and its ends, (K, D) each."""
+# Sums (D,) of distances below the rows' lower tail point, and of their squares; then those above the upper.
+TailSums = tuple[tuple[Array, Array], tuple[Array, Array]]
 
-    place: Array
-    rows: Array
+
+class LevelBins(NamedTuple):
+    """Quantiles at K levels, and the bin of each: the number of rows in it and its ends, (K, D) each."""
+
+    quantiles: Array
+    counts: Array
     left: Array
     right: Array
 
 
-class Rows(Protocol):
-    """What a marginal asks of rows (N, D), in memory or not: sums that add up over parts."""
+class RowStatistics(Protocol):
+    """What a marginal is fitted to: statistics of rows (N, D), in memory or not, that add up over parts."""
 
     @property
     def n(self) -> int:
-        """How many, N."""
+        """Number of rows N."""
         ...
 
     def ends(self) -> tuple[Array, Array]:
@@ -46,20 +50,20 @@ class Rows(Protocol):
         ...
 
     def counts(self, edges: Array, n_bins: int) -> Array:
-        """Rows (J, B, D) in the B bins of each of the J cells between edges (J+1, D)."""
+        """Numbers (J, B, D) of rows in the B bins of each of the J cells between edges (J+1, D)."""
         ...
 
-    def beyond(self, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Sums (D,) of distances of the rows below and above two places (D,), and of their squares."""
+    def tail_sums(self, lowest: Array, highest: Array) -> TailSums:
+        """Sums (D,) of distances of the rows below and above two points (D,), and of squared distances."""
         ...
 
-    def repeat(self, again: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
-        """Step while it is to be done again."""
+    def while_loop(self, unfinished: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
+        """Apply the step to the state as long as it is unfinished."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class InMemory:
+class RowsInMemory:
     """Rows x (N, D) in one array."""
 
     x: Array
@@ -77,60 +81,69 @@ class InMemory:
         return mean, deviation(self.x, mean, jnp.maximum(highest - mean, mean - lowest))
 
     def counts(self, edges: Array, n_bins: int) -> Array:
-        return _counts(self.x, edges, n_bins)
+        return _histograms(self.x, edges, n_bins)
 
-    def beyond(self, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        return _beyond(self.x, lowest, highest)
+    def tail_sums(self, lowest: Array, highest: Array) -> TailSums:
+        return _tail_sums(self.x, lowest, highest)
 
-    def repeat(self, again: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
-        return lax.while_loop(again, step, state)
+    def while_loop(self, unfinished: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
+        return lax.while_loop(unfinished, step, state)
 
 
-def quantiles(rows: Rows, levels: np.ndarray, least: Array) -> Array:
+def quantiles(rows: RowStatistics, levels: np.ndarray, least: Array) -> Array:
     """Quantiles (K, D) of columns at increasing levels (K,), to within their standard error.
 
-    Cells begin at the quantiles of a normal law, then at the bins where levels were found; each is split
-    into bins of one width. A level lies in its bin in proportion to the rows counted there: passes over the
-    rows end when half of these, which bounds the error of most laws' ranks, are no more than the standard
-    error √(N p (1−p)) of the level's rank, or when a bin is no wider than ``least`` (D,), after five passes
-    at the latest. Rows that are nearly normal take one.
+    The first cells lie between the quantiles of a normal law, later ones are the bins that hold the levels;
+    each cell is split into bins of one width. A level lies in its bin in proportion to the rows counted
+    there: passes over the rows end when half of these, which bounds the error of most laws' ranks, are no
+    more than the standard error √(N p (1−p)) of the level's rank, or when a bin is no wider than ``least``,
+    after five passes at the latest. Rows that are nearly normal take one.
+
+    Parameters
+    ----------
+    rows : RowStatistics
+        Of N rows in D columns.
+    levels : ndarray, shape (K,)
+        Increasing, in (0, 1).
+    least : Array, shape (D,)
+        Width of a bin that need not be split.
 
     Examples
     --------
     >>> import jax
     >>> x = jax.random.normal(jax.random.key(0), (20_000, 2))
     >>> levels = np.array([0.1, 0.5, 0.9])
-    >>> found = quantiles(InMemory(x), levels, jnp.full(2, 1e-6))
-    >>> bool(jnp.abs(found - jnp.quantile(x, levels, axis=0)).max() < 0.005)
+    >>> counted = quantiles(RowsInMemory(x), levels, jnp.full(2, 1e-6))
+    >>> bool(jnp.abs(counted - jnp.quantile(x, levels, axis=0)).max() < 0.005)
     True
     """
     n = rows.n
-    n_bins = 2 ** math.ceil(math.log2(max(_FEWEST_BINS, 2 * np.diff(levels).max(initial=0) * n**0.5)))
+    n_bins = 2 ** math.ceil(math.log2(max(_MIN_BINS, 2 * np.diff(levels).max(initial=0) * n**0.5)))
     lowest, highest = rows.ends()
     mean, deviation = rows.moments()
-    most = jnp.asarray(2 * np.maximum(np.sqrt(n * levels * (1 - levels)), 1), mean.dtype)[:, None]
+    max_count = jnp.asarray(2 * np.maximum(np.sqrt(n * levels * (1 - levels)), 1), mean.dtype)[:, None]
     normal = jnp.asarray([NormalDist().inv_cdf(level) for level in levels], mean.dtype)[:, None]
 
-    def unsettled(state: tuple[Array, Found]) -> Array:
-        passes, found = state
-        settled = ((found.rows <= most) | (found.right - found.left <= least[None])).all()
-        return ~settled & (passes < _MOST_PASSES)
+    def unfinished(state: tuple[Array, LevelBins]) -> Array:
+        passes, bins = state
+        fine = ((bins.counts <= max_count) | (bins.right - bins.left <= least[None])).all()
+        return ~fine & (passes < _MAX_PASSES)
 
-    def between(inner: Array) -> Found:
+    def count_between(inner: Array) -> LevelBins:
         edges = jnp.concatenate([lowest[None], jnp.clip(inner, lowest[None], highest[None]), highest[None]])
         return _at_levels(rows.counts(edges, n_bins), edges, n * levels)
 
-    def again(state: tuple[Array, Found]) -> tuple[Array, Found]:
-        passes, found = state
-        ends = jnp.stack([found.left, found.right], 1).reshape(-1, mean.size)
-        return passes + 1, between(lax.cummax(ends))
+    def refine(state: tuple[Array, LevelBins]) -> tuple[Array, LevelBins]:
+        passes, bins = state
+        ends = jnp.stack([bins.left, bins.right], 1).reshape(-1, mean.size)
+        return passes + 1, count_between(lax.cummax(ends))
 
-    state = rows.repeat(unsettled, again, (jnp.int32(1), between(mean[None] + deviation[None] * normal)))
-    return lax.cummax(state[1].place)
+    start = jnp.int32(1), count_between(mean[None] + deviation[None] * normal)
+    return lax.cummax(rows.while_loop(unfinished, refine, start)[1].quantiles)
 
 
 def deviation(x: Array, mean: Array, furthest: Array) -> Array:
-    """Standard deviation (D,) of the columns; in units of the furthest row squares stay finite."""
+    """Standard deviation (D,) of columns x (N, D); in units of the furthest row squares stay finite."""
     unit = furthest + jnp.finfo(x.dtype).tiny
 
     def add(total: Array, block: Array, new: Array) -> Array:
@@ -139,19 +152,19 @@ def deviation(x: Array, mean: Array, furthest: Array) -> Array:
     return unit * jnp.sqrt(over_blocks(add, jnp.zeros_like(mean), x) / x.shape[0])
 
 
-def _beyond(rows: Array, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+def _tail_sums(x: Array, lowest: Array, highest: Array) -> TailSums:
     def add(total: Any, block: Array, new: Array) -> Any:
-        out = (lowest[None] - block, block - highest[None])
-        below, above = (jnp.where(new[:, None], jnp.maximum(distance, 0), 0) for distance in out)
+        distances = (lowest[None] - block, block - highest[None])
+        below, above = (jnp.where(new[:, None], jnp.maximum(d, 0), 0) for d in distances)
         sums = ((below.sum(0), (below**2).sum(0)), (above.sum(0), (above**2).sum(0)))
         return jax.tree.map(jnp.add, total, sums)
 
-    none = jnp.zeros_like(lowest)
-    return over_blocks(add, ((none, none), (none, none)), rows)
+    zero = jnp.zeros_like(lowest)
+    return over_blocks(add, ((zero, zero), (zero, zero)), x)
 
 
-def _counts(x: Array, edges: Array, n_bins: int) -> Array:
-    """Rows (J, B, D) of x in the B bins of each of the J cells between edges (J+1, D)."""
+def _histograms(x: Array, edges: Array, n_bins: int) -> Array:
+    """Numbers (J, B, D) of rows of x in the B bins of each of the J cells between edges (J+1, D)."""
     n_cells, dim = edges.shape[0] - 1, x.shape[1]
     column = jnp.arange(dim, dtype=jnp.int32)
     per_width = n_bins / jnp.maximum(jnp.diff(edges, axis=0), jnp.finfo(x.dtype).tiny ** 0.5)
@@ -160,21 +173,21 @@ def _counts(x: Array, edges: Array, n_bins: int) -> Array:
         cell = jnp.zeros(block.shape, jnp.int32)
         for edge in edges[1:-1]:
             cell += block >= edge[None]
-        left, scale = gathered((edges[:-1], per_width), cell * dim + column[None])
+        left, scale = take((edges[:-1], per_width), cell * dim + column[None])
         inside = jnp.clip(((block - left) * scale).astype(jnp.int32), 0, n_bins - 1)
-        place = (cell * n_bins + inside) * dim + column[None]
-        return kept_apart(_added)(counts, place, new)
+        index = (cell * n_bins + inside) * dim + column[None]
+        return unfused(_add_rows)(counts, index, new)
 
     counts = over_blocks(count, jnp.zeros(n_cells * n_bins * dim, jnp.int32), x)
     return counts.reshape(n_cells, n_bins, dim)
 
 
-def _added(counts: Array, place: Array, new: Array) -> Array:
-    return counts.at[place].add(new[:, None].astype(jnp.int32), mode="promise_in_bounds")
+def _add_rows(counts: Array, index: Array, new: Array) -> Array:
+    return counts.at[index].add(new[:, None].astype(jnp.int32), mode="promise_in_bounds")
 
 
-def _at_levels(counts: Array, edges: Array, ranks: np.ndarray) -> Found:
-    """Where so many rows (K,) lie below."""
+def _at_levels(counts: Array, edges: Array, ranks: np.ndarray) -> LevelBins:
+    """The points below which so many rows (K,) lie, by the histograms (J, B, D) of the cells."""
     n_cells, n_bins, _ = counts.shape
     rank = jnp.asarray(ranks, edges.dtype)[:, None]
     upto = jnp.cumsum(counts.sum(1), 0)
@@ -188,11 +201,17 @@ def _at_levels(counts: Array, edges: Array, ranks: np.ndarray) -> Found:
     share = jnp.clip((rank - before) / jnp.maximum(rows, 1), 0, 1)
     width = jnp.take_along_axis(jnp.diff(edges, axis=0), cell, 0) / n_bins
     left = jnp.take_along_axis(edges, cell, 0) + bin_[:, 0] * width
-    return Found(left + share * width, rows, left, left + width)
+    return LevelBins(left + share * width, rows, left, left + width)
 
 
-def check_counted(spec: Any, first: Any, dim: int) -> None:
-    """Refuse a `LayerSpec`, or a marginal in front, that needs all rows (N, D) in one array."""
+def check_countable(spec: Any, first: Any, dim: int) -> None:
+    """Refuse a `LayerSpec`, or a marginal in front, that needs all rows (N, D) in one array.
+
+    Raises
+    ------
+    InputError
+        Naming the part.
+    """
     if spec.coupling is not None:
         raise InputError(f"{spec.coupling!r} is fitted to all rows at once in memory: leave it out")
     for marginal in (spec.marginal, first):

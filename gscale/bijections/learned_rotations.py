@@ -1,10 +1,9 @@
-"""Rotations learned from data: frames that look for what is not normal, and when to trust them.
+"""Rotations learned from data: frames along non-normal directions, and when to trust them.
 
-With few rows a dimension they see structure that is not there (docs/theory.md, Figure 4). ``validate`` holds
-a fraction of the rows back and falls back on a random rotation where the learned one is no better on them.
+With few rows a dimension they fit structure that is not there (docs/theory.md, Figure 4). ``validate`` holds
+a fraction of the rows out and falls back on a random rotation where the learned one is no better on them.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from gscale.bijections.optimizer import Training
 from gscale.bijections.rotations import RotationMap
 from gscale.bijections.stiefel import completed, furthest_frame, independent_axes, polish, principal_axes
 from gscale.errors import InputError
+from gscale.validation import check_at_least, check_positive, check_share
 
 _CHECK_BINS = 16  # of the splines that learned and random rotations are compared by
 
@@ -31,12 +31,12 @@ class PCA:
     Parameters
     ----------
     validate : float
-        Fraction of the rows held back to compare with a random rotation; 0 to trust the axes.
+        Fraction of the rows held out to compare with a random rotation; 0 to trust the axes.
 
     Raises
     ------
     InputError
-        If ``validate`` is not in [0, 1); at fitting, if there are fewer than 2 rows on either side.
+        If ``validate`` is not in [0, 1); at fitting, if fewer than 2 rows are left to fit to.
 
     Examples
     --------
@@ -49,16 +49,16 @@ class PCA:
     validate: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_fraction(self.validate)
+        check_share({"validate": self.validate})
 
     def check(self, dim: int, n_samples: int) -> None:
         """Refuse too few rows."""
         _check_rows(self, n_samples, 2)
 
     def fit(self, key: Array, x: Array) -> RotationMap:
-        """Fit to the rows of x (N, D); the key is for the rows held back."""
+        """Fit to the rows of x (N, D); the key is for the rows held out."""
         self.check(x.shape[1], x.shape[0])
-        return RotationMap(_trusted(key, x, self.validate, lambda _, x: principal_axes(x)[1]))
+        return RotationMap(_validated(key, x, self.validate, lambda _, x: principal_axes(x)[1]))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ICA:
     n_steps : int
         Iterations at most.
     validate : float
-        Fraction of the rows held back to compare with a random rotation; 0 to trust the axes.
+        Fraction of the rows held out to compare with a random rotation; 0 to trust the axes.
 
     Raises
     ------
@@ -89,8 +89,8 @@ class ICA:
     --------
     >>> turned = jnp.array([[0.6, -0.8], [0.8, 0.6]])
     >>> x = jax.random.laplace(jax.random.key(0), (5000, 2)) @ turned.T
-    >>> found = jnp.abs(ICA().fit(jax.random.key(1), x).matrix @ turned)
-    >>> bool(found.max(1).min() > 0.99)
+    >>> cosines = jnp.abs(ICA().fit(jax.random.key(1), x).matrix @ turned)
+    >>> bool(cosines.max(1).min() > 0.99)
     True
     """
 
@@ -98,17 +98,17 @@ class ICA:
     validate: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_positive(n_steps=self.n_steps)
-        _check_fraction(self.validate)
+        check_at_least(1, {"n_steps": self.n_steps})
+        check_share({"validate": self.validate})
 
     def check(self, dim: int, n_samples: int) -> None:
         """Refuse too few rows."""
         _check_rows(self, n_samples, dim + 1)
 
     def fit(self, key: Array, x: Array) -> RotationMap:
-        """Fit to the rows of x (N, D); the key is for the start and the rows held back."""
+        """Fit to the rows of x (N, D); the key is for the start and the rows held out."""
         self.check(x.shape[1], x.shape[0])
-        return RotationMap(_trusted(key, x, self.validate, self._learn))
+        return RotationMap(_validated(key, x, self.validate, self._learn))
 
     def _learn(self, key: Array, x: Array) -> Array:
         return independent_axes(key, x, self.n_steps)
@@ -119,8 +119,8 @@ class SlicedWasserstein:
     """The K orthonormal directions along which the data is furthest from normal (max-K-SWD).
 
     Ascent by conjugate gradients on the Stiefel manifold of the sum over directions of W2² to N(0, 1): from
-    random frames, and from the better of the principal and the independent axes, for a random frame may see
-    nothing but noise. The other D − K rows of the rotation are random.
+    random frames, and from the better of the principal and the independent axes, since along a random frame
+    there may be nothing but noise. The other D − K rows of the rotation are random.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class SlicedWasserstein:
     n_steps : int
         Steps of ascent at most.
     validate : float
-        Fraction of the rows held back to compare with a random rotation; 0 to trust the directions.
+        Fraction of the rows held out to compare with a random rotation; 0 to trust the directions.
 
     Raises
     ------
@@ -155,10 +155,10 @@ class SlicedWasserstein:
     validate: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_positive(n_steps=self.n_steps)
+        check_at_least(1, {"n_steps": self.n_steps})
         if self.n_directions is not None:
-            _check_positive(n_directions=self.n_directions)
-        _check_fraction(self.validate)
+            check_at_least(1, {"n_directions": self.n_directions})
+        check_share({"validate": self.validate})
 
     def check(self, dim: int, n_samples: int) -> None:
         """Refuse more directions than dimensions, and too few rows."""
@@ -167,9 +167,9 @@ class SlicedWasserstein:
         _check_rows(self, n_samples, dim + 1)
 
     def fit(self, key: Array, x: Array) -> RotationMap:
-        """Fit to the rows of x (N, D); the key is for the starts and the rows held back."""
+        """Fit to the rows of x (N, D); the key is for the starts and the rows held out."""
         self.check(x.shape[1], x.shape[0])
-        return RotationMap(_trusted(key, x, self.validate, self._learn))
+        return RotationMap(_validated(key, x, self.validate, self._learn))
 
     def _learn(self, key: Array, x: Array) -> Array:
         dim = x.shape[1]
@@ -181,14 +181,14 @@ class OrthogonalMap(eqx.Module):
     """An orthogonal matrix to train: Q = exp(A) B with the skew A = free − freeᵀ.
 
     Orthogonal whatever ``free`` is, so that plain gradient steps on it stay on the manifold; ``base`` is
-    not to be trained.
+    not trained.
 
     Parameters
     ----------
     free : Array, shape (D, D)
         Zero at the start.
     base : Array, shape (D, D)
-        The orthogonal matrix B that training sets out from.
+        The orthogonal matrix B before training.
 
     Examples
     --------
@@ -213,7 +213,7 @@ class OrthogonalMap(eqx.Module):
 
 @dataclass(frozen=True)
 class TrainableRotation:
-    """A Haar rotation that is there to be trained, with its layer or with the whole flow.
+    """A Haar rotation to train, with its layer or with the whole flow.
 
     Examples
     --------
@@ -232,8 +232,8 @@ class LearnedRotation:
     """A rotation trained on the loss of its own layer, by Adam on `OrthogonalMap`'s free matrix.
 
     Each step fits splines to a batch's images and moves Q against the gradient of their negative
-    log-likelihood, the splines held fixed: maximum-likelihood ICA with free marginals. The map goes on
-    being trainable.
+    log-likelihood, the splines held fixed: maximum-likelihood ICA with free marginals. The map can be
+    trained further.
 
     Parameters
     ----------
@@ -246,19 +246,19 @@ class LearnedRotation:
     n_bins : int
         Bins of the splines.
     validate : float
-        Fraction of the rows held back to compare with a random rotation; 0 to trust the training.
+        Fraction of the rows held out to compare with a random rotation; 0 to trust the training.
 
     Raises
     ------
     InputError
-        If a setting is impossible; at fitting, if there are no more than D rows to learn from.
+        If a setting is out of its range; at fitting, if there are no more than D rows to learn from.
 
     Examples
     --------
     >>> turned = jnp.array([[0.6, -0.8], [0.8, 0.6]])
     >>> x = jax.random.laplace(jax.random.key(0), (5000, 2)) @ turned.T
-    >>> found = jnp.abs(LearnedRotation().fit(jax.random.key(1), x).matrix @ turned)
-    >>> bool(found.max(1).min() > 0.99)
+    >>> cosines = jnp.abs(LearnedRotation().fit(jax.random.key(1), x).matrix @ turned)
+    >>> bool(cosines.max(1).min() > 0.99)
     True
     """
 
@@ -269,34 +269,31 @@ class LearnedRotation:
     validate: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.n_steps < 1:
-            raise InputError(f"n_steps is {self.n_steps}: at least 1; TrainableRotation() has none")
-        _check_positive(batch_size=self.batch_size, n_bins=self.n_bins)
-        if not 0 < self.learning_rate < math.inf:
-            raise InputError(f"learning_rate is {self.learning_rate}: it is above 0 and finite")
-        _check_fraction(self.validate)
+        check_at_least(1, {"n_steps": self.n_steps, "batch_size": self.batch_size, "n_bins": self.n_bins})
+        check_positive({"learning_rate": self.learning_rate})
+        check_share({"validate": self.validate})
 
     def check(self, dim: int, n_samples: int) -> None:
         """Refuse too few rows."""
         _check_rows(self, n_samples, dim + 1)
 
     def fit(self, key: Array, x: Array) -> OrthogonalMap:
-        """Fit to the rows of x (N, D); the key is for the start, the batches and the rows held back."""
+        """Fit to the rows of x (N, D); the key is for the start, the batches and the rows held out."""
         self.check(x.shape[1], x.shape[0])
-        matrix = _trusted(key, x, self.validate, self._learn)
+        matrix = _validated(key, x, self.validate, self._learn)
         return OrthogonalMap(jnp.zeros_like(matrix), matrix)
 
     def _learn(self, key: Array, x: Array) -> Array:
         start_key, batch_key = jax.random.split(key)
         start = _haar_start(start_key, x)
         batch_size = min(self.batch_size, len(x))
-        adam = Training(self.n_steps, self.learning_rate, batch_size, held_out=0.0)
+        training = Training(self.n_steps, self.learning_rate, batch_size, held_out=0.0)
         marginal = Quantiles(self.n_bins)
 
         def loss(free: Array, batch: Array) -> Array:
             return _layer_loss(OrthogonalMap(free, start.base).matrix, marginal, batch)
 
-        free = adam.minimise(batch_key, loss, start.free, x)
+        free = training.minimise(batch_key, loss, start.free, x)
         return polish(OrthogonalMap(free, start.base).matrix)
 
 
@@ -309,14 +306,14 @@ def _exponential(skew: Array) -> Array:
     """Orthogonal to rounding, and exp of a skew matrix (D, D) to 1 %, by matrix products alone.
 
     Four terms of the series of A/2ⁿ, n squarings, and steps of Newton and Schulz, which take the nearest
-    orthogonal matrix. An A that n squarings are too few for is taken shorter.
+    orthogonal matrix. An A for which n squarings are too few is shortened.
     """
     n = 5 + len(skew).bit_length() // 2
     norm = jnp.abs(skew).sum(0).max()
     small = skew * (0.5 / jnp.maximum(norm, 2.0 ** (n - 1)))
     square = product(small, small)
-    one = jnp.eye(len(skew), dtype=skew.dtype)
-    rotation = one + small + square / 2 + product(square, small) / 6 + product(square, square) / 24
+    identity = jnp.eye(len(skew), dtype=skew.dtype)
+    rotation = identity + small + square / 2 + product(square, small) / 6 + product(square, square) / 24
     for _ in range(n):
         rotation = product(rotation, rotation)
     for _ in range(3):
@@ -325,14 +322,14 @@ def _exponential(skew: Array) -> Array:
 
 
 def _layer_loss(matrix: Array, marginal: Quantiles, x: Array) -> Array:
-    """Negative log-likelihood () of x rotated and made normal by splines that take no part in gradients."""
+    """Negative log-likelihood () of x rotated and made normal by splines; no gradient reaches these."""
     rotated = product(x, matrix.T)
     spline = marginal.fit(jax.random.key(0), lax.stop_gradient(rotated))
     y, log_det = jax.vmap(spline.forward)(rotated)
     return (0.5 * (y**2).sum(1) - log_det).mean()
 
 
-def _trusted(key: Array, x: Array, validate: float, learn: Callable[[Array, Array], Array]) -> Array:
+def _validated(key: Array, x: Array, validate: float, learn: Callable[[Array, Array], Array]) -> Array:
     """The learned matrix (D, D), or a Haar one where held-out rows don't gain more by the learned one."""
     if not validate:
         return learn(key, x)
@@ -345,28 +342,17 @@ def _trusted(key: Array, x: Array, validate: float, learn: Callable[[Array, Arra
         lambda matrix: _gains(matrix, rest, held_out), jnp.stack([learned, random])
     )
     difference = by_learned - by_random
-    # By more than a standard error: where nothing is to be learned half of all frames beat a random one.
+    # By more than a standard error: where there is no structure half of all frames beat a random one.
     better = difference.mean() > difference.std() / n_held**0.5
     return jnp.where(better, learned, random)
 
 
 def _gains(matrix: Array, x: Array, held_out: Array) -> Array:
-    """What a layer with this rotation, fitted to x, gains on each of the rows held out, in nats."""
+    """Gain (M,) of a layer with this rotation, fitted to x, on each of the M rows held out, in nats."""
     spline = Quantiles(_CHECK_BINS).fit(jax.random.key(0), product(x, matrix.T))
     rotated = product(held_out, matrix.T)
     y, log_det = jax.vmap(spline.forward)(rotated)
     return 0.5 * (rotated**2 - y**2).sum(1) + log_det
-
-
-def _check_positive(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise InputError(f"{name} is {count}: at least 1 is needed")
-
-
-def _check_fraction(validate: float) -> None:
-    if not 0 <= validate < 1:
-        raise InputError(f"validate is {validate}: it is a fraction of the rows, at least 0 and below 1")
 
 
 def _n_held_out(validate: float, n_samples: int) -> int:

@@ -10,9 +10,10 @@ from jax import Array, lax
 from jax.scipy.special import erfc, ndtri
 
 from gscale.bijections.elementwise import AffineMap, SplineMap
-from gscale.bijections.histogram_quantiles import InMemory, Rows, quantiles
+from gscale.bijections.histogram_quantiles import RowsInMemory, RowStatistics, quantiles
 from gscale.bijections.normal_knots import DEFAULT_BINS, normal_levels
 from gscale.errors import InputError
+from gscale.validation import check_at_least, check_share
 
 # The slope of a linear tail, and at a smoothed knot, is at least this fraction of that between the outer
 # knots. Flatter ones fit far outliers better but lose more than 1e-5 of x to float32 rounding on the way
@@ -21,14 +22,14 @@ _FLATTEST = 0.01
 # Ten rows give a slope to within a factor of 2 and no better (three standard errors).
 _TAIL_DOUBT = 2.0
 # Up to so many rows are sorted: for more, XLA's sort on the CPU takes longer than counting.
-_MOST_SORTED = 4_096
+_MAX_SORTED_ROWS = 4_096
 # The narrowest bin, as a fraction of the distance between the outer knots.
 _NARROWEST_BIN = 1e-5
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Standardise each coordinate to mean 0 and variance 1: all a Gaussian needs.
+    """Standardise each coordinate to mean 0 and variance 1, which makes a Gaussian's coordinates normal.
 
     Examples
     --------
@@ -42,7 +43,7 @@ class Moments:
         """Fit to the rows of x (N, D); the key is not used."""
         return AffineMap(x.mean(0), jnp.maximum(x.std(0), least_width(x)))
 
-    def fit_counted(self, rows: Rows) -> AffineMap:
+    def fit_counted(self, rows: RowStatistics) -> AffineMap:
         """Fit to rows that need not be in memory."""
         (lowest, highest), (mean, deviation) = rows.ends(), rows.moments()
         least = _least_width(jnp.maximum(jnp.abs(lowest), jnp.abs(highest)))
@@ -57,11 +58,11 @@ class Moments:
 class Quantiles:
     """Match quantiles to those of a standard normal with a rational-quadratic spline.
 
-    Knots lie at equal steps of the normal coordinate, the outermost with 10 rows beyond them. Inner
-    derivatives are weighted geometric means of the adjacent secants (always monotone). A tail has the
-    slope between the outer knots, or a flatter one where the rows beyond ask for it: never steeper, or
-    layer after layer would throw an outlier further out. Tied values give a steep bin, never an
-    infinite one.
+    Knots lie at equal steps of the normal coordinate, the outermost with 10 rows beyond. Inner derivatives
+    are weighted geometric means of the adjacent secants (always monotone). A tail has the slope between the
+    outer knots, or the flatter one of the greatest likelihood of the rows beyond: never a steeper one, with
+    which layer after layer would move an outlier further out. Tied values give a steep bin, never an infinite
+    one.
 
     With a bandwidth, heights and inner derivatives at the knots x_k come from the kernel estimates F_h of
     the distribution and f_h of the density: y_k = Φ⁻¹(F_h(x_k)), d_k = f_h(x_k)/φ(y_k). It costs N K
@@ -106,18 +107,16 @@ class Quantiles:
     shrinkage: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.n_bins is not None and self.n_bins < 1:
-            raise InputError(f"n_bins is {self.n_bins}: a spline needs at least 1 bin")
-        if not 0 <= self.bandwidth < math.inf:
-            raise InputError(f"bandwidth is {self.bandwidth}: it is finite and at least 0")
-        if not 0 <= self.shrinkage < 1:
-            raise InputError(f"shrinkage is {self.shrinkage}: it is at least 0 and below 1")
+        if self.n_bins is not None:
+            check_at_least(1, {"n_bins": self.n_bins})
+        check_at_least(0, {"bandwidth": self.bandwidth})
+        check_share({"shrinkage": self.shrinkage})
 
     def fit(self, key: Array, x: Array) -> SplineMap:
         """Fit to the rows of x (N, D); the key is not used."""
         n = x.shape[0]
-        if n > _MOST_SORTED and self.bandwidth == 0:
-            return self.fit_counted(InMemory(x))
+        if n > _MAX_SORTED_ROWS and self.bandwidth == 0:
+            return self.fit_counted(RowsInMemory(x))
         ordered = sort_columns(x)
         heights, levels = self._levels(n)
         knots = _spread(at_ranks(ordered, n * levels - 0.5), least_width(x))
@@ -125,17 +124,17 @@ class Quantiles:
         inner = None
         if self.bandwidth > 0:
             y, inner = _smoothed(ordered, knots, y, self.bandwidth)
-        n_tail = _in_a_tail(n, levels)
-        tails = InMemory(jnp.concatenate([ordered[:n_tail], ordered[-n_tail:]]))
+        n_tail = _n_tail_rows(n, levels)
+        tails = RowsInMemory(jnp.concatenate([ordered[:n_tail], ordered[-n_tail:]]))
         return self._spline(knots, y, inner, tails, n_tail)
 
-    def fit_counted(self, rows: Rows) -> SplineMap:
+    def fit_counted(self, rows: RowStatistics) -> SplineMap:
         """Fit to rows that are counted, not sorted; they need not be in memory.
 
         Raises
         ------
         InputError
-            If there is a bandwidth: a kernel needs all rows at hand.
+            If there is a bandwidth: a kernel needs all rows in memory.
         """
         if self.bandwidth > 0:
             raise InputError(f"{self!r} needs its rows sorted in memory: leave the bandwidth at 0")
@@ -144,19 +143,21 @@ class Quantiles:
         least = _least_width(jnp.maximum(jnp.abs(lowest), jnp.abs(highest)))
         knots = _spread(quantiles(rows, levels, least), least)
         y = jnp.broadcast_to(jnp.asarray(heights, knots.dtype)[:, None], knots.shape)
-        return self._spline(knots, y, None, rows, _in_a_tail(rows.n, levels))
+        return self._spline(knots, y, None, rows, _n_tail_rows(rows.n, levels))
 
     def _levels(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Heights and levels (K+1,) of the knots."""
         heights = normal_levels(n, self.n_bins or _fitting_bins(n))
         return heights, np.array([NormalDist().cdf(height) for height in heights])
 
-    def _spline(self, knots: Array, y: Array, inner: Array | None, rows: Rows, n_tail: int) -> SplineMap:
-        """The spline through knots, its tails from the rows, of which so many lie in either."""
+    def _spline(
+        self, knots: Array, y: Array, inner: Array | None, rows: RowStatistics, n_tail: int
+    ) -> SplineMap:
+        """The spline through knots, its tails from the rows, of which ``n_tail`` lie in either."""
         if inner is None:
             widths = jnp.diff(knots, axis=0)
             inner = _inner_derivatives(widths, jnp.diff(y, axis=0) / widths)
-        below, above = rows.beyond(knots[0], knots[-1])
+        below, above = rows.tail_sums(knots[0], knots[-1])
         steepest = (y[-1:] - y[:1]) / (knots[-1:] - knots[:1])
         lower = _tail_slope(below, n_tail, -y[0], steepest)
         upper = _tail_slope(above, n_tail, y[-1], steepest)
@@ -165,7 +166,7 @@ class Quantiles:
     def n_parameters(self, n_samples: int) -> int:
         """Fitted numbers a coordinate: K + 1 knots less the mean, which costs once (docs/theory.md).
 
-        Smoothing and shrinkage are left out of account.
+        Smoothing and shrinkage are not taken into account.
         """
         return len(normal_levels(n_samples, self.n_bins or _fitting_bins(n_samples))) - 1
 
@@ -174,13 +175,14 @@ def _fitting_bins(n_rows: int) -> int:
     # On normal, Laplace, gamma(3), t(5) and bimodal laws the mean test loss is above that of each law's best
     # number by 0.005, 0.0009, 0.0009, 0.0010, 0.0002, 0.0001 nats for N = 300, 1,000, 3,000, 10,000,
     # 30,000, 100,000; with 32 bins, by 0.047, 0.012, 0.0036, 0.0008, 0.0003, 0.0004.
-    # More bins than 64 take longer to be told apart than the spline takes to compute.
+    # The search among more than 64 bins takes longer than the spline itself.
     return min(round(n_rows ** (1 / 3)), 64)
 
 
 def sort_columns(x: Array) -> Array:
+    """Rows x (N, D), each column sorted."""
     # Sorting the floats' order-preserving integer images is six times faster in XLA on the CPU, whose
-    # float comparison is a call that takes care of NaN.
+    # float comparison is a call that handles NaN.
     integer = jnp.int32 if x.dtype == jnp.float32 else jnp.int64
     low_bits = jnp.iinfo(integer).max
 
@@ -192,24 +194,24 @@ def sort_columns(x: Array) -> Array:
 
 
 def at_ranks(ordered: Array, ranks: np.ndarray) -> Array:
-    """Rows at fractional ranks, linear between neighbours; rank (i − ½) of N is the level i/N (Hazen)."""
+    """Values (K, D) at fractional ranks (K,), linear between rows; i − ½ of N is the level i/N (Hazen)."""
     below = np.clip(ranks.astype(int), 0, ordered.shape[0] - 2)
     share = jnp.asarray(ranks - below, ordered.dtype)[:, None]
     return ordered[below] * (1 - share) + ordered[below + 1] * share
 
 
 def least_width(x: Array) -> Array:
-    """Width (D,) below which the dtype cannot tell values of x (N, D) apart."""
+    """Width (D,) below which the dtype does not resolve values of x (N, D)."""
     return _least_width(jnp.abs(x).max(0))
 
 
 def _least_width(furthest: Array) -> Array:
     resolution = 8 * jnp.finfo(furthest.dtype).eps * furthest
-    # the fourth root leaves room for the squares and products of the slopes of bins so narrow
+    # the fourth root: squares and products of the slopes of bins so narrow stay finite
     return jnp.maximum(resolution, jnp.finfo(furthest.dtype).tiny ** 0.25)
 
 
-def _in_a_tail(n: int, levels: np.ndarray) -> int:
+def _n_tail_rows(n: int, levels: np.ndarray) -> int:
     return int(n * levels[0] - 0.5) + 1
 
 
@@ -231,7 +233,7 @@ def _smoothed(ordered: Array, knots: Array, raw: Array, bandwidth: float) -> tup
     n = ordered.shape[0]
     width = jnp.maximum(bandwidth * _silverman_width(ordered), least_width(ordered))
     cdf, survival, density = lax.map(lambda knot: _kernel_estimates(ordered, knot, width), knots)
-    # No knot lies further out than the outermost row, unless it was pushed there from tied values.
+    # No knot lies further out than the outermost row, unless ties pushed it there.
     y = normal_score(*(jnp.maximum(level, 0.5 / n) for level in (cdf, survival)))
     least_slope = _FLATTEST * (raw[-1] - raw[0]) / (knots[-1] - knots[0])
     offsets = (knots - knots[:1]) * least_slope[None]
@@ -272,13 +274,13 @@ def _shrunk(spline: SplineMap, share: float) -> SplineMap:
     return SplineMap(spline.x, y, (1 - share) * spline.derivatives + share)
 
 
-def _tail_slope(beyond: tuple[Array, Array], n: int, height: Array, steepest: Array) -> Array:
-    """Slope (1, D) of a linear tail from sums (D,) of n rows beyond it: distances, squares.
+def _tail_slope(sums: tuple[Array, Array], n: int, height: Array, steepest: Array) -> Array:
+    """Slope (1, D) of a linear tail from sums (D,) of distances, and of their squares, of the n rows in it.
 
-    The likelihood Σ log s − ½ (height + s u)² of the distances u is greatest at the root of
-    n − s·height·Σu − s² Σu² = 0. It replaces the steepest slope where it is flatter beyond doubt.
+    The likelihood Σ log s − ½ (height + s u)² of the distances u is greatest at the root of n − s·height·Σu −
+    s² Σu² = 0. It replaces the steepest slope where it is flatter by more than `_TAIL_DOUBT`.
     """
-    first, second = beyond
+    first, second = sums
     half = height * first
     tiny = jnp.finfo(first.dtype).tiny
     likeliest = 2 * n / (half + jnp.sqrt(half**2 + 4 * n * second) + tiny)

@@ -14,26 +14,26 @@ from jax import Array, lax
 from jax.scipy.special import erfc
 
 from gscale.bijections.marginals import at_ranks, least_width, normal_score, sort_columns
-from gscale.errors import InputError
+from gscale.validation import check_at_least
 
-# A component has three parameters, which pay only with this many rows to fit them to: on normal rows, 300 of
-# them, eight components lose 0.02 nats more than three.
+# Rows that the three parameters of a component need: on 300 normal rows eight components lose 0.02 nats more
+# than three.
 _ROWS_PER_COMPONENT = 100
-# EM sees this many quantiles, not all rows. With 1024 the test loss is the same to 1e-4 nats; with 256 a
+# EM runs on this many quantiles, not all rows. With 1024 the test loss is the same to 1e-4 nats; with 256 a
 # spike a hundredth as wide as the rest costs 5e-4.
 _NODES = 512
 # The narrowest component as a fraction of the standard deviation of the middle rows, and of the range: a
 # component on a single row would have an infinite likelihood.
 _NARROWEST = 0.01
 _NARROWEST_IN_RANGE = 1e-5
-# The level at which linear tails begin, unless the rows end before, and its score. A mixture that is trained
-# further may sink lower within the bounds: its score goes on to the least level, and is constant there.
+# The level at which linear tails begin, unless the rows end before, and its score. Levels of a mixture that
+# is trained further may be lower within the bounds: its score follows them down to the least level.
 _TAIL_LEVEL = 1e-6
 _TAIL_SCORE = -NormalDist().inv_cdf(_TAIL_LEVEL)
 _LEAST_LEVEL = 1e-12
-# The share of a straight line in the map. Where the mixture has no mass the map is flat, and float32 could
-# not find the way back: this share keeps 1e-5 of the range. It costs 0.003 nats where two sharp modes leave a
-# wide gap, and less than 1e-4 without gaps.
+# The share of a straight line in the map. Where the mixture has no mass the map is flat, and its inverse in
+# float32 would be lost: with this share it is right to 1e-5 of the range. It costs 0.003 nats where two sharp
+# modes leave a wide gap, and less than 1e-4 without gaps.
 _LINEAR_SHARE = 0.003
 # The search for a pre-image begins between two of these points, in scales from each component's centre,
 # where the map is smooth enough for Newton: eight steps reach the rounding error on all laws tried, with
@@ -46,11 +46,11 @@ _HALVINGS = 40
 class Component(Protocol):
     """A symmetric standard density that is a Gaussian scale mixture: z ~ N(0, V) with a random V.
 
-    One of your own is a frozen dataclass with these methods.
+    A component of your own is a frozen dataclass with these methods.
     """
 
     def log_density(self, z: Array) -> Array:
-        """Logarithm of the density g(z), elementwise, in nats."""
+        """Logarithm of the density g(z), elementwise, in nats, of any shape."""
         ...
 
     def cdf(self, z: Array) -> Array:
@@ -86,8 +86,8 @@ class Normal:
 class Logistic:
     """Standard logistic components, g(z) = 1 / (4 cosh²(z/2)): heavier tails.
 
-    V is the square of twice a Kolmogorov variable, and E[1/V | z] = tanh(z/2) / z. A few of them cannot
-    make a normal: once the coordinates are normal, each further layer costs a little.
+    V is the square of twice a Kolmogorov variable, and E[1/V | z] = tanh(z/2) / z. A few of them do not add
+    up to a normal law: once the coordinates are normal, each further layer costs a little.
 
     References
     ----------
@@ -118,8 +118,8 @@ class MixtureCDFMap(eqx.Module):
 
         F(x) = Σ_c w_c G((x − μ_c)/s_c),    dy/dx = f(x) / φ(y).
 
-    A share of 0.003 is that of the straight line through the ends of the map, so that it rises between the
-    modes of the mixture too. Beyond its bounds it goes on linearly with the slope there, or with that
+    A straight line through the ends of the map has a share of 0.003 in it, so that it rises between the modes
+    of the mixture too. Beyond its bounds the map continues linearly with the slope there, or with that
     between the bounds where this is less.
 
     Parameters
@@ -127,7 +127,7 @@ class MixtureCDFMap(eqx.Module):
     log_weights, locations, log_scales : Array, shape (C, D)
         C components; weights are normalised by a softmax over the first axis.
     lower, upper : Array, shape (D,)
-        Bounds of the mixture's reach; taken for constants by derivatives.
+        Bounds beyond which the map is linear; constants for derivatives.
     component : Component
         Shape of the components.
 
@@ -152,21 +152,21 @@ class MixtureCDFMap(eqx.Module):
     # Some hundred operations: outside of any jit they would be compiled one by one.
     @eqx.filter_jit
     def forward(self, x: Array) -> tuple[Array, Array]:
-        box = self._box()
-        inside = jnp.clip(x, box.x0, box.x1)
+        bounds = self._bounds()
+        inside = jnp.clip(x, bounds.x0, bounds.x1)
         outside = x - inside
-        y, slope = self._inside(inside, box)
-        tail = jnp.minimum(slope, box.secant)
+        y, slope = self._inside(inside, bounds)
+        tail = jnp.minimum(slope, bounds.secant)
         return y + tail * outside, jnp.log(jnp.where(outside == 0, slope, tail)).sum()
 
     @eqx.filter_jit
     def inverse(self, y: Array) -> tuple[Array, Array]:
-        box = self._box()
-        inside = jnp.clip(y, box.y0, box.y1)
+        bounds = self._bounds()
+        inside = jnp.clip(y, bounds.y0, bounds.y1)
         outside = y - inside
-        x = self._solve(inside, box)
-        _, slope = self._inside(x, box)
-        tail = jnp.minimum(slope, box.secant)
+        x = self._solve(inside, bounds)
+        _, slope = self._inside(x, bounds)
+        tail = jnp.minimum(slope, bounds.secant)
         return x + outside / tail, -jnp.log(jnp.where(outside == 0, slope, tail)).sum()
 
     def score(self, x: Array) -> tuple[Array, Array]:
@@ -187,46 +187,48 @@ class MixtureCDFMap(eqx.Module):
         density = weights * jnp.exp(self.component.log_density(z) - self.log_scales)
         return cdf, survival, density.sum(0)
 
-    def _box(self) -> "_Box":
-        x0, x1 = bounds = lax.stop_gradient((self.lower, self.upper))
-        y0, y1 = jax.vmap(self.score)(jnp.stack(bounds))[0]
-        return _Box(x0, x1, y0, y1, (y1 - y0) / (x1 - x0))
+    def _bounds(self) -> "_Bounds":
+        x0, x1 = ends = lax.stop_gradient((self.lower, self.upper))
+        y0, y1 = jax.vmap(self.score)(jnp.stack(ends))[0]
+        return _Bounds(x0, x1, y0, y1, (y1 - y0) / (x1 - x0))
 
-    def _inside(self, x: Array, box: "_Box") -> tuple[Array, Array]:
+    def _inside(self, x: Array, bounds: "_Bounds") -> tuple[Array, Array]:
         """Height and slope between the bounds."""
         score, slope = self.score(x)
-        line = box.y0 + box.secant * (x - box.x0)
+        line = bounds.y0 + bounds.secant * (x - bounds.x0)
         share = _LINEAR_SHARE
-        return (1 - share) * score + share * line, (1 - share) * slope + share * box.secant
+        return (1 - share) * score + share * line, (1 - share) * slope + share * bounds.secant
 
-    def _solve(self, y: Array, box: "_Box") -> Array:
+    def _solve(self, y: Array, bounds: "_Bounds") -> Array:
         """Point between the bounds at height y."""
         # The last step of Newton has the derivatives of the inverse function: the search needs none.
-        fixed, fixed_y, fixed_box = lax.stop_gradient((self, y, box))
-        root = fixed._search(fixed_y, fixed_box)
-        height, slope = self._inside(root, box)
+        fixed, fixed_y, fixed_bounds = lax.stop_gradient((self, y, bounds))
+        root = fixed._search(fixed_y, fixed_bounds)
+        height, slope = self._inside(root, bounds)
         return root - (height - y) / slope
 
-    def _search(self, y: Array, box: "_Box") -> Array:
+    def _search(self, y: Array, bounds: "_Bounds") -> Array:
         """Newton, within a bracket that each step narrows; a step out of it halves it instead."""
 
         def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             low, high, x = state
-            height, slope = self._inside(x, box)
+            height, slope = self._inside(x, bounds)
             low, high = jnp.where(height < y, x, low), jnp.where(height < y, high, x)
             newton = x - (height - y) / slope
             within = (low <= newton) & (newton <= high)
             return low, high, jnp.where(within, newton, 0.5 * (low + high))
 
-        return lax.fori_loop(0, _NEWTON_STEPS, step, self._bracket(y, box))[2]
+        return lax.fori_loop(0, _NEWTON_STEPS, step, self._bracket(y, bounds))[2]
 
-    def _bracket(self, y: Array, box: "_Box") -> tuple[Array, Array, Array]:
-        """Neighbours on a grid that hold the point at height y, and a guess between them."""
+    def _bracket(self, y: Array, bounds: "_Bounds") -> tuple[Array, Array, Array]:
+        """Neighbours on a grid around the point at height y, and a first guess between them."""
         # The grid does not depend on y: a batch of points shares it.
         steps = jnp.asarray(_GRID, y.dtype)[:, None, None] * jnp.exp(self.log_scales)[None]
-        grid = jnp.clip((self.locations[None] + steps).reshape(-1, y.shape[0]), box.x0[None], box.x1[None])
-        grid = jnp.sort(jnp.concatenate([box.x0[None], grid, box.x1[None]]), axis=0)
-        heights, _ = jax.vmap(self._inside, (0, None))(grid, box)
+        grid = jnp.clip(
+            (self.locations[None] + steps).reshape(-1, y.shape[0]), bounds.x0[None], bounds.x1[None]
+        )
+        grid = jnp.sort(jnp.concatenate([bounds.x0[None], grid, bounds.x1[None]]), axis=0)
+        heights, _ = jax.vmap(self._inside, (0, None))(grid, bounds)
         below = jnp.clip((heights <= y[None]).sum(0) - 1, 0, grid.shape[0] - 2)[None]
         low, y0 = (jnp.take_along_axis(table, below, 0)[0] for table in (grid, heights))
         high, y1 = (jnp.take_along_axis(table, below + 1, 0)[0] for table in (grid, heights))
@@ -234,7 +236,7 @@ class MixtureCDFMap(eqx.Module):
         return low, high, low + (high - low) * jnp.clip(share, 0, 1)
 
 
-class _Box(NamedTuple):
+class _Bounds(NamedTuple):
     """Bounds x0 and x1, the heights there and the slope between them, (D,) each."""
 
     x0: Array
@@ -259,8 +261,8 @@ class MixtureCDF:
 
         μ = Σ r ω x / Σ r ω,    s² = Σ r ω (x − μ)² / Σ r,    w = Σ r / N,
 
-    so that the likelihood of the rows never falls. They are replaced by at most 512 quantiles, dense in
-    the tails. Components start at equal steps of rank.
+    so that the likelihood never falls. The rows are replaced by at most 512 quantiles, dense in the tails.
+    Components start at equal steps of rank.
 
     Parameters
     ----------
@@ -296,10 +298,7 @@ class MixtureCDF:
     n_steps: int = 100
 
     def __post_init__(self) -> None:
-        if self.n_components < 1:
-            raise InputError(f"n_components is {self.n_components}: a mixture needs at least 1")
-        if self.n_steps < 1:
-            raise InputError(f"n_steps is {self.n_steps}: EM needs at least 1 step")
+        check_at_least(1, {"n_components": self.n_components, "n_steps": self.n_steps})
 
     def n_parameters(self, n_samples: int) -> int:
         """Fitted numbers a coordinate: location, scale and weight of each component, less one."""
@@ -320,10 +319,10 @@ def _fit(spec: MixtureCDF, x: Array) -> MixtureCDFMap:
     def step(_: int, mixture: _Mixture) -> _Mixture:
         return _em_step(spec.component, nodes, masses, least, mixture)
 
-    begin = _beginning(ordered, spec.n_components, least)
-    log_weights, locations, log_scales = lax.fori_loop(0, spec.n_steps, step, begin)
+    start = _initial_mixture(ordered, spec.n_components, least)
+    log_weights, locations, log_scales = lax.fori_loop(0, spec.n_steps, step, start)
     ends = ordered[0], ordered[-1]
-    return _bounded(MixtureCDFMap(log_weights, locations, log_scales, *ends, spec.component), least)
+    return _with_bounds(MixtureCDFMap(log_weights, locations, log_scales, *ends, spec.component), least)
 
 
 def _em_step(component: Component, nodes: Array, masses: np.ndarray, least: Array, old: _Mixture) -> _Mixture:
@@ -336,7 +335,7 @@ def _em_step(component: Component, nodes: Array, masses: np.ndarray, least: Arra
     weights = shares.sum(1)
     pulls = shares * component.precision(z)
     total = pulls.sum(1)
-    # Around the old locations, no digits are lost to the distance of the rows from zero.
+    # Around the old locations: the distance of the rows from zero costs no digits.
     shift = (pulls * distances).sum(1) / (total + tiny)
     squares = (pulls * distances**2).sum(1) - total * shift**2
     variances = jnp.maximum(squares / (weights + tiny), least[None] ** 2)
@@ -362,8 +361,8 @@ def _fitting_components(n_rows: int, n_components: int) -> int:
     return max(1, min(n_components, n_rows // _ROWS_PER_COMPONENT))
 
 
-def _beginning(ordered: Array, n_components: int, least: Array) -> _Mixture:
-    """Equal weights, locations in the middle of equal steps of rank, scales half as wide as these."""
+def _initial_mixture(ordered: Array, n_components: int, least: Array) -> _Mixture:
+    """Equal weights, locations in the middle of equal steps of rank, scales half as wide as these steps."""
     n = ordered.shape[0]
     n_components = _fitting_components(n, n_components)
     locations = at_ranks(ordered, n * (np.arange(n_components) + 0.5) / n_components - 0.5)
@@ -380,8 +379,8 @@ def _least_scale(ordered: Array) -> Array:
     return jnp.maximum(jnp.maximum(of_middle, of_range), least_width(ordered))
 
 
-def _bounded(fitted: MixtureCDFMap, least: Array) -> MixtureCDFMap:
-    """Pull in the bounds, first and last row, to where a tail holds no less than the tail level."""
+def _with_bounds(fitted: MixtureCDFMap, least: Array) -> MixtureCDFMap:
+    """Move the bounds inwards from the first and last row to where a tail has the mass of the tail level."""
     scores = jnp.asarray([[-_TAIL_SCORE], [_TAIL_SCORE]], least.dtype)
 
     def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -389,7 +388,7 @@ def _bounded(fitted: MixtureCDFMap, least: Array) -> MixtureCDFMap:
         below = jax.vmap(fitted.score)(middle)[0] < scores
         return jnp.where(below, middle, bracket[0]), jnp.where(below, bracket[1], middle)
 
-    both = jnp.stack([fitted.lower] * 2), jnp.stack([fitted.upper] * 2)
-    low, high = lax.fori_loop(0, _HALVINGS, halve, both)
+    brackets = jnp.stack([fitted.lower] * 2), jnp.stack([fitted.upper] * 2)
+    low, high = lax.fori_loop(0, _HALVINGS, halve, brackets)
     # A step further, so that the slope does not jump on a row.
     return dataclasses.replace(fitted, lower=low[0] - least, upper=high[1] + least)

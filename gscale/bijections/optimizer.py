@@ -1,4 +1,4 @@
-"""Minimising a mean over rows by gradient steps: for conditioners, rotations, layers and whole flows."""
+"""Gradient steps on a mean over rows: for conditioners, rotations, layers and whole flows."""
 
 import math
 from collections.abc import Callable
@@ -12,53 +12,64 @@ import optax
 from jax import Array, lax
 
 from gscale.errors import InputError
+from gscale.validation import check_at_least, check_positive, check_share
 
-# Often enough to find the least loss to a few percent of the steps, rarely enough to cost a tenth of them.
-_CHECKS = 20
+# The least loss is then known to a few percent of the steps, at a tenth of their cost.
+_DEFAULT_CHECKS = 20
 
 Parameters = TypeVar("Parameters")
 Loss = Callable[[Parameters, Array], Array]
-State = tuple[Parameters, optax.OptState]
-Step = Callable[[State[Parameters], Array], tuple[State[Parameters], Array]]
+Carry = tuple[Parameters, optax.OptState]
+Step = Callable[[Carry[Parameters], Array], tuple[Carry[Parameters], Array]]
 
 
 class TrainState(NamedTuple, Generic[Parameters]):
-    """Where a training stands, and the parameters with the least loss on held-out rows so far.
+    """The state of a training, and the parameters with the least loss on held-out rows so far.
 
-    ``loss`` and ``least`` are losses on held-out rows, zero without any; ``stale`` counts the checks since
-    the least one.
+    Attributes
+    ----------
+    parameters, best : pytree of arrays
+        The present parameters, and those of the least loss.
+    moments : optax.OptState
+        State of the optimiser.
+    loss, best_loss : Array, shape ()
+        On held-out rows, present and least; zero where none are held out.
+    n_stale : Array, shape ()
+        Checks since the least loss.
     """
 
     parameters: Parameters
     moments: optax.OptState
     loss: Array
     best: Parameters
-    least: Array
-    stale: Array
+    best_loss: Array
+    n_stale: Array
 
-    def moved(self, parameters: Parameters, moments: optax.OptState, loss: Array) -> "TrainState[Parameters]":
-        """Take new parameters, and keep them where they are the best so far."""
+    def updated(
+        self, parameters: Parameters, moments: optax.OptState, loss: Array
+    ) -> "TrainState[Parameters]":
+        """The state with new parameters, and with them as the best ones where their loss is the least."""
         # A NaN counts as better: it must reach the caller. So does a tie, as when no rows are held out.
-        better = ~(loss > self.least)
+        better = ~(loss > self.best_loss)
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), parameters, self.best)
-        least, stale = jnp.where(better, loss, self.least), jnp.where(better, 0, self.stale + 1)
-        return TrainState(parameters, moments, loss, best, least, stale)
+        best_loss, n_stale = jnp.where(better, loss, self.best_loss), jnp.where(better, 0, self.n_stale + 1)
+        return TrainState(parameters, moments, loss, best, best_loss, n_stale)
 
 
 @dataclass(frozen=True)
 class Training:
     """Minimise a mean over rows by Adam, its rate decayed to zero by a cosine, gradients clipped.
 
-    Every tenth row is held out, unless told otherwise. The mean over these rows is measured before the first
-    step and at a number of checks on the way, and the parameters with the least one are returned: where rows
-    are few, the last ones would have learned them by heart.
+    By default every tenth row is held out. The mean over these rows is measured before the first step and at
+    a number of checks, and the parameters with the least one are returned: where rows are few, the last
+    parameters would be overfit to them.
 
-    Another optimiser of optax is a frozen dataclass derived from this one, with a ``rule()`` of its own.
+    Another optimiser of optax is a frozen dataclass derived from this one that overrides ``rule()``.
 
     Parameters
     ----------
     n_steps : int
-        Steps; 0 leaves the start as it is. They are filled up to a multiple of the checks, at a rate of zero.
+        Steps; 0 leaves the start unchanged. Steps at a rate of zero fill them up to a multiple of the checks.
     learning_rate : float
         Rate of the first step, positive.
     batch_size : int
@@ -68,14 +79,14 @@ class Training:
     held_out : float
         Share of the rows that is held out, in [0, 1); with 0 the last parameters are returned.
     n_checks : int
-        Times that the held-out rows are looked at, at least 1.
+        Times that the loss on held-out rows is measured, at least 1.
     patience : int or None
         Checks without a new least loss that end the training, at least 1; None for all steps.
 
     Raises
     ------
     InputError
-        If a setting is out of its range, or patience has no rows held out to look at.
+        If a setting is out of its range, or there is a patience but no rows are held out.
 
     References
     ----------
@@ -85,8 +96,10 @@ class Training:
     Examples
     --------
     >>> rows = jnp.array([1.0, 3.0])
-    >>> adam = Training(n_steps=200, learning_rate=0.1)
-    >>> mean = adam.minimise(jax.random.key(0), lambda m, rows: ((rows - m) ** 2).mean(), jnp.zeros(()), rows)
+    >>> training = Training(n_steps=200, learning_rate=0.1)
+    >>> def loss(mean, rows):
+    ...     return ((rows - mean) ** 2).mean()
+    >>> mean = training.minimise(jax.random.key(0), loss, jnp.zeros(()), rows)
     >>> abs(float(mean) - 2) < 0.1
     True
     """
@@ -96,21 +109,14 @@ class Training:
     batch_size: int = 256
     max_gradient: float = 1.0
     held_out: float = 0.1
-    n_checks: int = _CHECKS
+    n_checks: int = _DEFAULT_CHECKS
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        if self.n_steps < 0:
-            raise InputError(f"n_steps is {self.n_steps}: it is at least 0, which trains nothing")
-        if self.batch_size < 1:
-            raise InputError(f"batch_size is {self.batch_size}: a step needs at least 1 row")
-        for name, value in (("learning_rate", self.learning_rate), ("max_gradient", self.max_gradient)):
-            if not 0 < value < math.inf:
-                raise InputError(f"{name} is {value}: it must be positive and finite")
-        if not 0 <= self.held_out < 1:
-            raise InputError(f"held_out is {self.held_out}: it is a share, at least 0 and below 1")
-        if self.n_checks < 1:
-            raise InputError(f"n_checks is {self.n_checks}: at least 1 is needed, after the last step")
+        check_at_least(0, {"n_steps": self.n_steps})
+        check_at_least(1, {"batch_size": self.batch_size, "n_checks": self.n_checks})
+        check_positive({"learning_rate": self.learning_rate, "max_gradient": self.max_gradient})
+        check_share({"held_out": self.held_out})
         if self.patience is not None and (self.patience < 1 or self.held_out == 0):
             raise InputError(
                 f"patience is {self.patience} with held_out {self.held_out}: it is at least 1 check, "
@@ -118,34 +124,34 @@ class Training:
             )
 
     def rule(self) -> optax.GradientTransformation:
-        """What makes a step of a gradient."""
+        """The optimiser: what turns a gradient into a step."""
         rate = optax.cosine_decay_schedule(self.learning_rate, self.n_steps)
         return optax.chain(optax.clip_by_global_norm(self.max_gradient), optax.adam(rate))
 
     def minimise(self, key: Array, loss: Loss[Parameters], start: Parameters, rows: Array) -> Parameters:
         """Parameters that lower ``loss(parameters, rows)``, a mean over rows (N, …).
 
-        A NaN is never replaced by better parameters from before: the last ones are returned, and it shows in
-        the losses measured with them.
+        Where the loss becomes NaN the last parameters are returned, not better ones from before: the NaN
+        shows in the losses measured with them.
         """
         if self.n_steps == 0:
             return start
         fitted, held_out = self.split(rows)
 
         def advance(carry: tuple[Array, TrainState[Parameters]]) -> tuple[Array, TrainState[Parameters]]:
-            index, progress = carry
-            return index + 1, self.advance(key, loss, progress, fitted, held_out, index)[0]
+            index, state = carry
+            return index + 1, self.advance(key, loss, state, fitted, held_out, index)[0]
 
         def unfinished(carry: tuple[Array, TrainState[Parameters]]) -> Array:
-            index, progress = carry
-            return (index < self.checks) & ~self.ended(progress)
+            index, state = carry
+            return (index < self.checks) & ~self.out_of_patience(state)
 
-        begin = jnp.int32(0), self.begin(loss, start, held_out)
-        return lax.while_loop(unfinished, advance, begin)[1].best
+        first = jnp.int32(0), self.initial_state(loss, start, held_out)
+        return lax.while_loop(unfinished, advance, first)[1].best
 
     @property
     def checks(self) -> int:
-        """Checks that a training has, each behind the same number of steps."""
+        """Number of checks, each after the same number of steps: ``n_checks``, but no more than steps."""
         return min(self.n_checks, self.n_steps)
 
     @property
@@ -154,13 +160,15 @@ class Training:
 
     def split(self, rows: Array) -> tuple[Array, Array]:
         """The rows to fit, and those held out, evenly spaced."""
-        # Evenly spaced, a class or an hour by which rows are sorted is on both sides; nor must they be
-        # shuffled.
-        chosen = np.diff(np.floor(self.held_out * np.arange(rows.shape[0] + 1))) > 0
-        return rows[np.flatnonzero(~chosen)], rows[np.flatnonzero(chosen)]
+        # Evenly spaced, so that both sides have all classes or hours by which rows may be sorted, without a
+        # shuffle.
+        is_held_out = np.diff(np.floor(self.held_out * np.arange(rows.shape[0] + 1))) > 0
+        return rows[np.flatnonzero(~is_held_out)], rows[np.flatnonzero(is_held_out)]
 
-    def begin(self, loss: Loss[Parameters], start: Parameters, held_out: Array) -> TrainState[Parameters]:
-        """Set out from parameters."""
+    def initial_state(
+        self, loss: Loss[Parameters], start: Parameters, held_out: Array
+    ) -> TrainState[Parameters]:
+        """The state before the first step."""
         first = _mean(loss, start, held_out)
         return TrainState(start, self.rule().init(start), first, start, first, jnp.int32(0))
 
@@ -168,33 +176,33 @@ class Training:
         self,
         key: Array,
         loss: Loss[Parameters],
-        progress: TrainState[Parameters],
+        state: TrainState[Parameters],
         fitted: Array,
         held_out: Array,
         index: Array,
     ) -> tuple[TrainState[Parameters], Array]:
-        """The steps up to check ``index`` (from 0), that check, and the losses of the steps' batches.
+        """The state after the steps up to check ``index`` (from 0) and that check, and each batch's loss.
 
-        Batches depend on ``key`` and ``index`` alone: a training that is taken up again goes on as it would
-        have.
+        Batches depend on ``key`` and ``index`` alone: a training that is resumed takes the same steps as one
+        that was not interrupted.
         """
         shape = (self.steps_per_check, self.batch_size)
         batches = jax.random.randint(jax.random.fold_in(key, index), shape, 0, fitted.shape[0])
-        state = progress.parameters, progress.moments
-        (parameters, moments), losses = lax.scan(self._step(loss, fitted), state, batches)
-        return progress.moved(parameters, moments, _mean(loss, parameters, held_out)), losses
+        carry = state.parameters, state.moments
+        (parameters, moments), losses = lax.scan(self._step(loss, fitted), carry, batches)
+        return state.updated(parameters, moments, _mean(loss, parameters, held_out)), losses
 
-    def ended(self, progress: TrainState[Parameters]) -> Array:
-        """Whether patience is over."""
+    def out_of_patience(self, state: TrainState[Parameters]) -> Array:
+        """Whether as many checks as the patience had no new least loss."""
         if self.patience is None:
             return jnp.array(False)
-        return progress.stale >= self.patience
+        return state.n_stale >= self.patience
 
     def _step(self, loss: Loss[Parameters], rows: Array) -> Step[Parameters]:
         rule, gradient = self.rule(), jax.value_and_grad(loss)
 
-        def step(state: State[Parameters], batch: Array) -> tuple[State[Parameters], Array]:
-            parameters, moments = state
+        def step(carry: Carry[Parameters], batch: Array) -> tuple[Carry[Parameters], Array]:
+            parameters, moments = carry
             value, slope = gradient(parameters, rows[batch])
             updates, moments = rule.update(slope, moments)
             return (optax.apply_updates(parameters, updates), moments), value

@@ -1,7 +1,7 @@
 """How a layer mixes coordinates: orthogonal maps and the specs that choose them.
 
-A spec of your own is a frozen dataclass with ``fit(key, x)`` that returns a map with ``forward``
-and ``inverse`` of one point, as here.
+A spec of your own is a frozen dataclass with ``fit(key, x)``, which returns a map with ``forward`` and
+``inverse`` of one point, as these are.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from scipy.linalg import hadamard
 from gscale.bijections.base import product
 from gscale.bijections.constraints import NonTrainable
 from gscale.errors import InputError
+from gscale.validation import check_at_least
 
 _FACTOR_BITS = 5  # Hadamard factors of 32: larger ones cost more arithmetic, smaller ones more memory traffic
 
@@ -109,7 +110,7 @@ class PermutationMap(eqx.Module):
 
 @dataclass(frozen=True)
 class Permutation:
-    """A random order of the coordinates: mixing for couplings; marginals alone gain nothing from it.
+    """A random order of the coordinates: it mixes for couplings; layers of marginals alone gain nothing.
 
     Examples
     --------
@@ -171,8 +172,8 @@ class HadamardMap(eqx.Module):
 class Hadamard:
     """Flat rotations in O(D log D): entries of even size, columns in random order with random signs.
 
-    Where D is a power of two all entries are ±D^−½, and near the identity a Gaussian needs (D−1)/2 layers
-    per e-fold, where Haar needs (D+1)/2. What counts is the sum of the fourth powers of all entries
+    Where D is a power of two all entries are ±D^−½, and near the identity a Gaussian needs (D−1)/2 layers per
+    e-fold, where Haar needs (D+1)/2. The rate is a function of the sum of the fourth powers of all entries
     (docs/theory.md): 1 if flat, 3D/(D+2) for Haar, and here 3/2 − 1/(2m) for D = 2^k m with m odd. A cosine
     transform has 3/2 too.
 
@@ -195,7 +196,7 @@ class Hadamard:
 class HouseholderMap(eqx.Module):
     """A product of reflections: y = H_k ⋯ H₁ x with H_i = I − 2 v_i v_iᵀ/|v_i|², in O(kD).
 
-    Orthogonal whatever the vectors, so that they can be trained.
+    Orthogonal whatever the vectors are, so that they can be trained.
 
     Parameters
     ----------
@@ -235,7 +236,7 @@ class HouseholderMap(eqx.Module):
 
 @dataclass(frozen=True)
 class Householder:
-    """Products of k random reflections: cheap rotations that leave D − k dimensions of space alone.
+    """Products of k random reflections: cheap rotations that fix a subspace of D − k dimensions.
 
     Parameters
     ----------
@@ -256,13 +257,12 @@ class Householder:
     n_reflections: int = 8
 
     def __post_init__(self) -> None:
-        if self.n_reflections < 1:
-            raise InputError(f"n_reflections is {self.n_reflections}: at least 1 is needed")
+        check_at_least(1, {"n_reflections": self.n_reflections})
 
     def check(self, dim: int, n_samples: int) -> None:
         """Refuse more reflections than dimensions."""
         if self.n_reflections > dim:
-            raise InputError(f"n_reflections is {self.n_reflections}: for D = {dim} at most {dim} are of use")
+            raise InputError(f"n_reflections is {self.n_reflections}: for D = {dim} at most {dim} are useful")
 
     def fit(self, key: Array, x: Array) -> HouseholderMap:
         """Draw directions uniformly; of the data x (N, D) only D and the dtype are used."""
@@ -273,7 +273,7 @@ class Householder:
 
 @dataclass(frozen=True)
 class Identity:
-    """No rotation: the control that shows what mixing is worth.
+    """No rotation: the control without mixing.
 
     Examples
     --------

@@ -10,15 +10,15 @@ from jax import Array, lax
 from jax.scipy.special import ndtri
 
 from gscale.bijections.base import product
-from gscale.bijections.elementwise import gathered, kept_apart
+from gscale.bijections.elementwise import take, unfused
 
 _SETTLED = 1e-4  # FastICA stops when no direction turns by more than acos(1 − this)
 _CELLS = 4096
-_GAIN = 1e-6  # the ascent stops when a step gains less than this fraction
-_FEW_ROWS = 4096  # of many rows, to find out from where to set out
+_GAIN = 1e-6
+_START_ROWS = 4096  # at least, of many, by which ascents from several starts are compared
 _SMALLEST_STEP = 1e-3
-_LEAST_SHARE = 1e-4  # of the gain that the slope promises a step
-_RANDOM_STARTS = 4  # of all directions in few dimensions one ascent in four ends at the highest maximum
+_LEAST_SHARE = 1e-4  # of the gain that the slope promises, for a step to be taken (Armijo)
+_RANDOM_STARTS = 4  # in few dimensions one ascent in four ends at the highest maximum
 _SCHULZ_STEPS = 25
 
 
@@ -32,7 +32,7 @@ def principal_axes(x: Array) -> tuple[Array, Array]:
 def independent_axes(key: Array, x: Array, n_steps: int) -> Array:
     """FastICA's orthogonal matrix (D, D) for rows x (N, D) whitened by Σ^−½; see `gscale.ICA`."""
     variances, axes = principal_axes(x)
-    # Directions without variance, of duplicate columns or N < D, stay at zero instead of being blown up.
+    # Directions without variance, of duplicate columns or N < D, stay at zero instead of being divided by it.
     floor = x.shape[1] * jnp.finfo(x.dtype).eps * variances[0] + jnp.finfo(x.dtype).tiny
     scales = 1 / jnp.sqrt(jnp.maximum(variances, floor))
     whiten = product(axes.T * scales[None], axes)
@@ -51,14 +51,14 @@ def independent_axes(key: Array, x: Array, n_steps: int) -> Array:
         return (turned > _SETTLED) & (count < n_steps)
 
     start = jax.random.orthogonal(key, x.shape[1], dtype=x.dtype)
-    begin = start, jnp.ones((), x.dtype), jnp.zeros((), jnp.int32)
-    return polar(lax.while_loop(unfinished, improve, begin)[0])
+    first = start, jnp.ones((), x.dtype), jnp.zeros((), jnp.int32)
+    return polar(lax.while_loop(unfinished, improve, first)[0])
 
 
 class _Effort(NamedTuple):
-    steps: int
-    gain: float  # less than this fraction, and an ascent stops
-    cells: int
+    n_steps: int
+    gain: float  # the ascent stops when a step gains less than this fraction
+    n_cells: int
 
 
 class _Ascent(NamedTuple):
@@ -67,79 +67,88 @@ class _Ascent(NamedTuple):
     tangent: Array
     direction: Array
     step: Array
-    stalled: Array
-    steps: Array
+    n_stalled: Array
+    n_steps: Array
+
+
+class _Trial(NamedTuple):
+    step: Array
+    frame: Array
+    value: Array
+    tangent: Array
 
 
 def furthest_frame(key: Array, x: Array, n_directions: int, n_steps: int) -> Array:
     """Orthonormal rows (K, D) with the greatest sum of W2² to N(0, 1) that an ascent finds.
 
-    Several ascents are tried: from random frames, and from the better of the principal and the independent
-    axes. Of many rows an even share takes part in that, and the best ascent goes on with all. See
+    Ascents start from random frames, and from the better of the principal and the independent axes. Of many
+    rows they use an evenly spaced part, and the best one is continued with all rows. See
     `gscale.SlicedWasserstein`.
     """
     random_key, ica_key = jax.random.split(key)
-    every = max(1, len(x) // _FEW_ROWS)
+    every = max(1, len(x) // _START_ROWS)
     full = _Effort(n_steps, _GAIN, _CELLS)
     part, rough = x[::every], full if every == 1 else _Effort(min(n_steps, 40), 1e-4, _CELLS // 4)
     axes = jnp.stack([principal_axes(x)[1], independent_axes(ica_key, part, n_steps)])
     sums = lax.map(lambda frame: lax.top_k(distances(frame, part), n_directions)[0].sum(), axes)
     random = jax.random.orthogonal(random_key, x.shape[1], (_RANDOM_STARTS,), x.dtype)
     starts = jnp.concatenate([random, axes[sums.argmax()][None]])
-    tops = lax.map(lambda start: _climb(_furthest_rows(start, part, n_directions), part, rough), starts)
+    tops = lax.map(lambda start: _ascend(_furthest_rows(start, part, n_directions), part, rough), starts)
     best = tops.frame[tops.value.argmax()]
-    return polar(best if every == 1 else _climb(best, x, full).frame)
+    return polar(best if every == 1 else _ascend(best, x, full).frame)
 
 
-def _climb(begin: Array, x: Array, effort: _Effort) -> _Ascent:
+def _ascend(start: Array, x: Array, effort: _Effort) -> _Ascent:
     """Conjugate gradients on the Stiefel manifold, until two steps in a row gain next to nothing.
 
-    A step is as long as the last two slopes along it foretell, and shorter where the distances don't grow:
+    A step is as long as the last two slopes along it predict, and shorter where the distances don't grow:
     most take one evaluation, and in all a third of what steepest ascent takes.
     """
 
-    def tangent_at(frame: Array) -> tuple[Array, Array]:
-        value, gradient = _value_and_gradient(frame, x, effort.cells)
-        return value, _tangent(frame, gradient)
-
-    def improve(state: _Ascent) -> _Ascent:
-        slope = (state.tangent * state.direction).sum()
-
-        def evaluate(step: Array) -> tuple[Array, Array, Array, Array]:
-            frame = _nearly_polar(state.frame + step * state.direction)
-            return step, frame, *tangent_at(frame)
-
-        def too_far(trial: tuple[Array, Array, Array, Array]) -> Array:
-            step, _, value, _ = trial
-            return ~(value > state.value + _LEAST_SHARE * step * slope) & (step > _SMALLEST_STEP)
-
-        trial = evaluate(state.step)
-        trial = lax.while_loop(too_far, lambda trial: evaluate(trial[0] / 3), trial)
-        step, frame, value, tangent = trial
-        before, last = _tangent(frame, state.tangent), _tangent(frame, state.direction)
-        new = tangent + _conjugate(tangent, before, state.tangent) * last
-        better = value > state.value
-        stalled = ~better | (value <= (1 + effort.gain) * state.value)
-        uphill = ~stalled & ((tangent * new).sum() > 0)
-        flatter = slope - (tangent * last).sum()
-        foretold = slope / jnp.maximum(flatter, slope / 3 + jnp.finfo(x.dtype).tiny)
-        return _Ascent(
-            jnp.where(better, frame, state.frame),
-            jnp.where(better, value, state.value),
-            jnp.where(better, tangent, state.tangent),
-            jnp.where(uphill, new, jnp.where(better, tangent, state.tangent)),
-            jnp.where(better, step * jnp.maximum(foretold, 1 / 3), state.step),
-            jnp.where(stalled, state.stalled + 1, 0),
-            state.steps + 1,
-        )
-
     def unfinished(state: _Ascent) -> Array:
-        return (state.stalled < 2) & (state.steps < effort.steps)
+        return (state.n_stalled < 2) & (state.n_steps < effort.n_steps)
 
-    value, tangent = tangent_at(begin)
-    none = jnp.zeros((), jnp.int32)
-    first = _Ascent(begin, value, tangent, tangent, jnp.ones((), x.dtype), none, none)
-    return lax.while_loop(unfinished, improve, first)
+    value, tangent = _value_and_tangent(start, x, effort.n_cells)
+    zero = jnp.zeros((), jnp.int32)
+    first = _Ascent(start, value, tangent, tangent, jnp.ones((), x.dtype), zero, zero)
+    return lax.while_loop(unfinished, lambda state: _improve(state, x, effort), first)
+
+
+def _improve(state: _Ascent, x: Array, effort: _Effort) -> _Ascent:
+    slope = (state.tangent * state.direction).sum()
+    step, frame, value, tangent = _line_search(state, slope, x, effort.n_cells)
+    # the last tangent and direction, taken to the tangent space of the new frame
+    last_tangent, last_direction = _tangent(frame, state.tangent), _tangent(frame, state.direction)
+    direction = tangent + _conjugate(tangent, last_tangent, state.tangent) * last_direction
+    better = value > state.value
+    stalled = ~better | (value <= (1 + effort.gain) * state.value)
+    uphill = ~stalled & ((tangent * direction).sum() > 0)
+    fall = slope - (tangent * last_direction).sum()
+    # where the slope, a straight line through the last two, would vanish, in steps
+    predicted = slope / jnp.maximum(fall, slope / 3 + jnp.finfo(x.dtype).tiny)
+    return _Ascent(
+        jnp.where(better, frame, state.frame),
+        jnp.where(better, value, state.value),
+        jnp.where(better, tangent, state.tangent),
+        jnp.where(uphill, direction, jnp.where(better, tangent, state.tangent)),
+        jnp.where(better, step * jnp.maximum(predicted, 1 / 3), state.step),
+        jnp.where(stalled, state.n_stalled + 1, 0),
+        state.n_steps + 1,
+    )
+
+
+def _line_search(state: _Ascent, slope: Array, x: Array, n_cells: int) -> _Trial:
+    """The first of ever shorter steps that gains a share of what the slope promises."""
+
+    def evaluate(step: Array) -> _Trial:
+        frame = _nearly_polar(state.frame + step * state.direction)
+        return _Trial(step, frame, *_value_and_tangent(frame, x, n_cells))
+
+    def too_long(trial: _Trial) -> Array:
+        enough = trial.value > state.value + _LEAST_SHARE * trial.step * slope
+        return ~enough & (trial.step > _SMALLEST_STEP)
+
+    return lax.while_loop(too_long, lambda trial: evaluate(trial.step / 3), evaluate(state.step))
 
 
 def distances(frame: Array, x: Array) -> Array:
@@ -169,7 +178,7 @@ def polish(matrix: Array) -> Array:
 
 
 def _nearly_polar(matrix: Array) -> Array:
-    """`polar` by matrix products alone, 50 times faster than an SVD; near-zero singular values stay low."""
+    """`polar` by matrix products alone, 50 times faster than an SVD; singular values near zero stay small."""
     bound = jnp.sqrt(jnp.abs(matrix).sum(0).max() * jnp.abs(matrix).sum(1).max())
     scaled = matrix / jnp.maximum(bound, jnp.finfo(matrix.dtype).tiny)
     return lax.fori_loop(0, _SCHULZ_STEPS, lambda _, m: polish(m), scaled)
@@ -180,21 +189,24 @@ def _furthest_rows(frame: Array, x: Array, n: int) -> Array:
 
 
 def _tangent(frame: Array, gradient: Array) -> Array:
+    """The part of a gradient (K, D) in the tangent space of the Stiefel manifold at the frame."""
     symmetric = product(gradient, frame.T)
     return gradient - product(0.5 * (symmetric + symmetric.T), frame)
 
 
-def _conjugate(tangent: Array, before: Array, as_it_was: Array) -> Array:
-    """Polak and Ribière's share of the last direction in the next; none where it would point back."""
-    share = (tangent * (tangent - before)).sum() / jnp.maximum(
-        (as_it_was**2).sum(), jnp.finfo(tangent.dtype).tiny
-    )
-    return jnp.maximum(share, 0)
+def _conjugate(tangent: Array, last: Array, last_before: Array) -> Array:
+    """Polak and Ribière's share of the last direction in the next, at least 0.
+
+    ``last_before`` is the last tangent, ``last`` the same in the tangent space of the new frame.
+    """
+    squares = jnp.maximum((last_before**2).sum(), jnp.finfo(tangent.dtype).tiny)
+    return jnp.maximum((tangent * (tangent - last)).sum() / squares, 0)
 
 
-def _value_and_gradient(frame: Array, x: Array, n_cells: int) -> tuple[Array, Array]:
+def _value_and_tangent(frame: Array, x: Array, n_cells: int) -> tuple[Array, Array]:
+    """Sum () of W2² over the directions of the frame, and its gradient (K, D) on the manifold."""
     moves = _displacements(product(frame, x.T), n_cells)
-    return (moves**2).mean(1).sum(), 2 * product(moves, x) / len(x)
+    return (moves**2).mean(1).sum(), _tangent(frame, 2 * product(moves, x) / len(x))
 
 
 def _displacements(projected: Array, n_cells: int) -> Array:
@@ -207,23 +219,23 @@ def transported(projected: Array, quantiles: Callable[[Array], Array], n_cells: 
 
     ``quantiles`` takes levels in (0, 1), of any shape, to the law's quantiles there.
 
-    Ranks come from counts in cells, a hundred times faster than a sort: all values of a cell go to its middle
-    rank. Where a cell holds one value its rank is exact. A straight line within cells, more exact where they
-    hold many, makes W2² jitter as the frame turns, and the ascent stops on the way.
+    Ranks come from counts in cells, a hundred times faster than a sort: all values of a cell get its middle
+    rank, which is exact for the value of a cell that holds one. A straight line within cells, more exact
+    where they hold many, makes W2² jump as the frame turns, and the ascent stops early.
     """
     n = projected.shape[1]
-    # Fused with the gathers, quantiles and cells would be computed anew for every value.
-    cell = kept_apart(partial(_cells, n_cells=n_cells))(projected)
-    twice_ranks = kept_apart(partial(_twice_middle_ranks, n_cells=n_cells))(cell)
-    # Middle ranks are whole numbers of halves: their quantiles are looked up, most cells hold few values.
+    # Fused with the gathers, quantiles and cells would be computed again for every value.
+    cell = unfused(partial(_cells, n_cells=n_cells))(projected)
+    twice_ranks = unfused(partial(_twice_middle_ranks, n_cells=n_cells))(cell)
+    # Middle ranks are multiples of a half: the quantiles of all of them are a table of 2 N + 1 entries.
     levels = jnp.clip(jnp.arange(2 * n + 1) / (2 * n), 0.5 / n, 1 - 0.5 / n).astype(projected.dtype)
-    (images,) = gathered((kept_apart(quantiles)(levels),), twice_ranks)
-    return gathered((images,), cell)[0]
+    (images,) = take((unfused(quantiles)(levels),), twice_ranks)
+    return take((images,), cell)[0]
 
 
 def _cells(values: Array, n_cells: int) -> Array:
-    """Cell of each value (K, N), row upon row: K rows of cells."""
-    # Squashing keeps the order, and the cells narrow where most values are, whatever the tails.
+    """Index of the cell of each value (K, N); each row of values has its own cells."""
+    # Squashing preserves the order, and makes cells narrow where most values are, whatever the tails.
     spread = jnp.abs(values).mean(1, keepdims=True) + jnp.finfo(values.dtype).tiny
     squashed = values / (spread + jnp.abs(values))
     cell = jnp.clip(((squashed + 1) * (n_cells / 2)).astype(jnp.int32), 0, n_cells - 1)
@@ -231,7 +243,7 @@ def _cells(values: Array, n_cells: int) -> Array:
 
 
 def _twice_middle_ranks(cell: Array, n_cells: int) -> Array:
-    """Of the values (K, N) in each cell, those of a row before them counted in, (K, cells)."""
-    none = jnp.zeros(len(cell) * n_cells, jnp.int32)
-    counts = none.at[cell].add(1, mode="promise_in_bounds").reshape(len(cell), n_cells)
+    """Twice the middle rank (K, cells) of the values in each cell, from the cells (K, N) of values."""
+    empty = jnp.zeros(len(cell) * n_cells, jnp.int32)
+    counts = empty.at[cell].add(1, mode="promise_in_bounds").reshape(len(cell), n_cells)
     return 2 * jnp.cumsum(counts, 1) - counts

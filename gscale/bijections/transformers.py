@@ -1,4 +1,4 @@
-"""What a coupling does to its active coordinates: maps of one coordinate, given parameters.
+"""Maps of a coupling's active coordinates, each given its parameters.
 
 A transformer of your own is a frozen dataclass with the members of `Transformer`.
 """
@@ -14,6 +14,7 @@ from jax import Array
 from gscale.bijections.constraints import bounded
 from gscale.bijections.elementwise import SplineMap
 from gscale.errors import InputError
+from gscale.validation import check_at_least, check_positive
 
 
 class Transformer(Protocol):
@@ -33,7 +34,7 @@ class Transformer(Protocol):
         ...
 
     def targets(self, x: Array) -> Array:
-        """Parameters (P, D) for x (D,) on which a linear conditioner is regressed to begin with."""
+        """Parameters (P, D) for x (D,) to which a linear conditioner is first fitted by regression."""
         ...
 
 
@@ -41,8 +42,8 @@ class Transformer(Protocol):
 class AffineTransformer:
     """Scale and shift: y = x · exp(s) + t with s = b tanh(r / b), from the parameters (r, t).
 
-    A bounded log-scale s keeps a point far from all data from being thrown out exponentially, and its way
-    back exact.
+    With a bounded log-scale s a point far from all data is not moved out exponentially, and the inverse stays
+    exact.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class AffineTransformer:
     max_log_scale: float = 2.0
 
     def __post_init__(self) -> None:
-        _check_positive("max_log_scale", self.max_log_scale)
+        check_positive({"max_log_scale": self.max_log_scale})
 
     @property
     def n_parameters(self) -> int:
@@ -89,7 +90,7 @@ class AffineTransformer:
         return bounded(parameters[0], self.max_log_scale)
 
     def targets(self, x: Array) -> Array:
-        """No scale, and the shift −x: its regression takes the conditional mean away."""
+        """No scale, and the shift −x: its regression subtracts the conditional mean."""
         return jnp.stack([jnp.zeros_like(x), -x])
 
 
@@ -136,9 +137,8 @@ class SplineTransformer:
     min_derivative: float = 1e-3
 
     def __post_init__(self) -> None:
-        if self.n_bins < 2:
-            raise InputError(f"n_bins is {self.n_bins}: with both ends fixed a spline needs at least 2 bins")
-        _check_positive("bound", self.bound)
+        check_at_least(2, {"n_bins": self.n_bins})
+        check_positive({"bound": self.bound})
         for name, least in (("min_width", self.min_width), ("min_height", self.min_height)):
             if not 0 < least * self.n_bins < 1:
                 raise InputError(f"{name} is {least}: it lies between 0 and 1 / n_bins = {1 / self.n_bins}")
@@ -161,7 +161,7 @@ class SplineTransformer:
         """Splines of D coordinates from parameters (3K−1, D)."""
         widths, heights, derivatives = jnp.split(parameters, [self.n_bins, 2 * self.n_bins])
         # Bounded on both sides: between steep knots the softplus of the reference, which has no upper bound,
-        # leaves a bin so flat that float64 loses the way back. It also makes a step a half slower.
+        # leaves a bin so flat that the inverse is lost in float64. It also makes a step slower by half.
         inner = jnp.exp(bounded(derivatives, -math.log(self.min_derivative)))
         end = jnp.ones_like(inner[:1])
         return SplineMap(
@@ -179,8 +179,3 @@ class SplineTransformer:
         inner = self.bound * (2 * jnp.cumsum(shares, axis=0)[:-1] - 1)
         end = jnp.full_like(inner[:1], self.bound)
         return jnp.concatenate([-end, inner, end])
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise InputError(f"{name} is {value}: it must be positive and finite")

@@ -1,4 +1,4 @@
-"""Gaussianization as scikit-learn has estimators: densities of tables, and what is unlike them."""
+"""Gaussianization as estimators of scikit-learn: densities of tables, and detectors of anomalies."""
 
 import lazy_loader
 

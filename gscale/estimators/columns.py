@@ -1,8 +1,8 @@
-"""Columns of a table as coordinates of a flow: each kind maps a value to some numbers, with its log-slope.
+"""Columns of a table as coordinates of a flow: each kind maps a value to k numbers, with its log-slope.
 
-Of a fitted column ``encode`` takes n values and their ``place`` (n, k) in [0, 1), which says where within its
-cell a value that is not continuous goes, to coordinates (n, k) and log dy/dx (n,), in nats; of a cell, to the
-log of the volume that it has per unit of ``place``. ``decode`` takes coordinates (n, k) back to values (n,).
+``encode`` maps n values, and the positions ``u`` (n, k) in [0, 1) within the cells of values that are not
+continuous, to coordinates (n, k) and log dy/dx (n,), in nats; for a cell, to the log of its volume per unit
+of ``u``. ``decode`` maps coordinates (n, k) back to values (n,).
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from scipy.special import ndtr, ndtri
 
 from gscale.errors import InputError
 
-_SQUASH = 3.0  # beyond so many typical deviations a column is taken on a logarithmic scale
+_SQUASH = 3.0  # typical deviations beyond which the scale of a column is logarithmic
 _MAD_TO_SIGMA = 1.4826  # a normal's standard deviation over its median absolute deviation
 _TIED = 0.9  # fewer distinct values than this share of the rows: the column is dequantised
 _SAME = 1e-9  # of a column's range: values closer than this are one value
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 _LOG_2 = np.log(2)
-_MOST_PARTS = 10  # of the least gap between values that may make their grid
+_MAX_PARTS = 10  # the step of the values' grid is at least this fraction of the least gap between them
 _OFF_GRID = 0.02  # how far from a whole number of steps a distance may be, in steps
-_REACH = 0.5 + 1e-3  # of a cell, in steps, and what rounding adds
-_MOST_VALUES = 4096  # kept of a column that is on no grid; so many lie close together
-_EDGE = 1e-9  # how far within its cell a category's place stays, as a share of the cell
+_REACH = 0.5 + 1e-3  # of a cell, in steps, with room for rounding
+_MAX_VALUES = 4096  # stored of a column that is on no grid; more are close to each other
+_EDGE = 1e-9  # distance of a category's position from the ends of its cell, as a share of the cell
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Number:
     """A numeric column: y = arsinh((x + w (u − ½) − c) / s), a straight line within s of the centre c.
 
     Beyond s it is logarithmic, so that heavy tails stay within what float32 resolves. With a step w > 0, for
-    integers and tied values, u is the place within the cell of width w around x, and the log-slope that of
-    the cell: a flow's density times it is the mass of the value, by the density where u is.
+    integers and tied values, u is the position within the cell of width w around x, and the log-slope that of
+    the cell: a flow's density at u times it is the mass of the value.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Number:
     step : float
         w, at least 0; 0 for a continuous column.
     values : tuple of float
-        Where tied values are not all a number of steps from the centre: those fitted to, in order.
+        The values fitted to, in order, where they are tied but not all a number of steps from the centre.
 
     Examples
     --------
@@ -62,10 +62,10 @@ class Number:
     def width(self) -> int:
         return 1
 
-    def encode(self, values: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, values: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         shifted = values[:, None] - self.centre
         if self.step:
-            shifted += self.step * (place - 0.5)
+            shifted += self.step * (u - 0.5)
         y = np.arcsinh(shifted / self.scale)
         # log cosh y = log √(1 + t²) without squares, which overflow, and in half the time of a hypot
         far = np.abs(y[:, 0])
@@ -75,15 +75,15 @@ class Number:
     def decode(self, y: np.ndarray) -> np.ndarray:
         values = self.scale * np.sinh(y[:, 0].astype(float))
         if self.values:
-            return self._known(self.centre + values)
+            return self._nearest_fitted(self.centre + values)
         if self.step:
             values = self.step * np.rint(values / self.step)
         return self.centre + values
 
-    def _known(self, values: np.ndarray) -> np.ndarray:
-        """The value fitted to in whose cell one lies; where there is none it stays as it is."""
-        known = np.asarray(self.values)
-        nearest = known[np.searchsorted((known[:-1] + known[1:]) / 2, values)]
+    def _nearest_fitted(self, values: np.ndarray) -> np.ndarray:
+        """The fitted value in whose cell each value is; values in no cell are unchanged."""
+        fitted = np.asarray(self.values)
+        nearest = fitted[np.searchsorted((fitted[:-1] + fitted[1:]) / 2, values)]
         return np.where(np.abs(nearest - values) <= _REACH * self.step, nearest, values)
 
 
@@ -92,8 +92,8 @@ class Category:
     """A categorical column: each value has a cell of the unit interval, as wide as it is frequent.
 
     y = Φ⁻¹(left + u·p) with the smoothed frequencies p = (n + 1)/(N + K + 1): normal by construction. The
-    most frequent value is leftmost; rightmost is a cell for values never seen, which comes back as the least
-    frequent value.
+    most frequent value is leftmost; rightmost is a cell for values that were not fitted to, which is decoded
+    as the least frequent value.
 
     Parameters
     ----------
@@ -119,10 +119,10 @@ class Category:
     def width(self) -> int:
         return 1
 
-    def encode(self, values: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, values: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         edges, code = np.asarray(self.edges), codes(self.values, values)
         mass = np.diff(edges)[code]
-        inside = _EDGE + (1 - 2 * _EDGE) * place[:, 0]
+        inside = _EDGE + (1 - 2 * _EDGE) * u[:, 0]
         y = ndtri(edges[code] + mass * inside)
         return y[:, None], np.log(mass) + 0.5 * y**2 + _HALF_LOG_2PI
 
@@ -135,8 +135,8 @@ class Category:
 class Indicators:
     """A categorical column as one coordinate for each of K values, 1 where it is that one: one-hot.
 
-    Each is dequantised like an integer. A value never seen is 0 in all; what comes back is the value of the
-    largest coordinate.
+    Each is dequantised like an integer. A value that was not fitted to is 0 in all; coordinates are decoded
+    as the value of the largest.
 
     Examples
     --------
@@ -153,9 +153,9 @@ class Indicators:
     def width(self) -> int:
         return len(self.values)
 
-    def encode(self, values: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, values: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         hot = codes(self.values, values)[:, None] == np.arange(self.width)
-        return hot + place - 0.5, np.zeros(len(values))
+        return hot + u - 0.5, np.zeros(len(values))
 
     def decode(self, y: np.ndarray) -> np.ndarray:
         return np.array(self.values, object)[y.argmax(1)]
@@ -168,12 +168,12 @@ def number(name: str, values: np.ndarray) -> Number:
     """Fit a numeric column to its values (N,), finite."""
     distinct, counts = np.unique(values, return_counts=True)
     centre = float(np.quantile(values, 0.5, method="lower"))
-    # Without the centre's own ties: of a column that is mostly zero the rest says how far it goes.
+    # Without ties at the centre: the scale of a column that is mostly zero is that of the other values.
     away = np.abs(values - centre)[values != centre]
     typical = float(np.median(away)) if away.size else 0.0
     step = _step(distinct, counts)
     scale = max(_SQUASH * _MAD_TO_SIGMA * typical, step)
-    irregular = step > 0 and len(distinct) <= _MOST_VALUES and not _are_multiples(distinct - centre, step)
+    irregular = step > 0 and len(distinct) <= _MAX_VALUES and not _are_multiples(distinct - centre, step)
     return Number(name, centre, scale, step, tuple(distinct.tolist()) if irregular else ())
 
 
@@ -190,14 +190,14 @@ def _step(distinct: np.ndarray, counts: np.ndarray) -> float:
         return 0.0
     gaps = np.diff(distinct)
     gaps = gaps[gaps > _SAME * (distinct[-1] - distinct[0])]
-    # a constant's own resolution: any other value is then far off
+    # of a constant, so small that any other value is far off
     return _grid(gaps) if gaps.size else 1e-3 * abs(float(distinct[0]))
 
 
 def _grid(gaps: np.ndarray) -> float:
     """The widest step of which all gaps between values are multiples; the least gap where there is none."""
     least = float(gaps.min())
-    widths = (least / parts for parts in range(1, _MOST_PARTS + 1))
+    widths = (least / parts for parts in range(1, _MAX_PARTS + 1))
     return next((width for width in widths if _are_multiples(gaps, width)), least)
 
 
@@ -225,7 +225,7 @@ def _by_frequency(values: np.ndarray) -> tuple[tuple[str | float | bool, ...], n
 
 
 def codes(known: Sequence[object], values: np.ndarray) -> np.ndarray:
-    """Places (n,) of values among the K known ones; K for one that is not known."""
-    place = {value: i for i, value in enumerate(known)}
+    """Indices (n,) of values among the K known ones; K for one that is not known."""
+    index = {value: i for i, value in enumerate(known)}
     distinct, code = np.unique(values, return_inverse=True)
-    return np.array([place.get(value, len(place)) for value in distinct.tolist()], int)[code]
+    return np.array([index.get(value, len(index)) for value in distinct.tolist()], int)[code]

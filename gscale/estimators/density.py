@@ -1,4 +1,4 @@
-"""Density of a table's rows by Gaussianization, as scikit-learn has estimators."""
+"""The density of a table's rows by Gaussianization, as an estimator of scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -17,14 +17,15 @@ from gscale.estimators.gaussianity import Gaussianity, gaussianity
 from gscale.estimators.table_checks import RawColumn, raw_columns
 from gscale.flows.flow import Flow
 from gscale.flows.stopping import Stopping
+from gscale.validation import check_at_least
 
 
 class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
-    """Density of the rows of a table: encode its columns, Gaussianize, and look how likely the image is.
+    """Density of the rows of a table: its columns are encoded as real numbers and Gaussianized.
 
-    Columns of numbers are taken on a scale that turns logarithmic far out; integers and tied values have
-    cells of the width of their steps, categories a coordinate for each value; then rotations and maps
-    of single coordinates, layer by layer, make the rows normal.
+    Columns of numbers are taken on a scale that is logarithmic far out; integers and tied values have cells
+    as wide as their steps, categories a coordinate for each value. Then rotations and maps of single
+    coordinates, layer by layer, make the rows normal.
 
     Parameters
     ----------
@@ -36,9 +37,9 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     n_layers : int
         Layers at most.
     stopping : Stopping, optional
-        What ends the fit earlier; where absent ``EarlyStopping(10)`` if rows are held out, else nothing.
+        Rule that ends the fit earlier; where absent ``EarlyStopping(10)`` if rows are held out, else none.
     held_out : float
-        Share of the rows to ask when to stop, in [0, 1).
+        Share of the rows held out for the rule, in [0, 1).
     categorical : Categorical, optional
         ``OneHot()``, which is the default, or ``Frequency()``.
     categorical_columns : sequence of str or int
@@ -46,7 +47,7 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     missing : Missing, optional
         ``Raise()``, which is the default, or ``Impute()``.
     random_state : int, RandomState or None
-        Seed of rotations, of places in cells and of which rows are held out.
+        Seed of rotations, of positions in cells and of the choice of rows held out.
 
     Attributes
     ----------
@@ -55,13 +56,13 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     losses_ : dict of str to ndarray, shape (L + 1,)
         Negative log-likelihood of encoded rows with 0 … L layers, in nats: ``train`` and ``held_out``.
     n_layers_ : int
-        Layers L kept.
+        Number of layers L.
 
     Raises
     ------
     InputError
         On missing or infinite values, text among numbers, columns of another kind than in the fit. It is a
-        ValueError, as scikit-learn has them.
+        ValueError, as scikit-learn's checks raise.
 
     Notes
     -----
@@ -69,8 +70,9 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     the columns in the user's units. For a dequantised or categorical column the factor is a mass, that of the
     value's cell by the density at its middle; values between the steps of such a column belong to no
     cell of their own. Fewer than 4,096 rows are fitted as a smoothed bootstrap of that many, with noise of
-    2/√N standard deviations in continuous columns; in all others their cells are noise already. Of more rows
-    the noise is a thousandth, so that columns that are duplicates or follow from others leave a density.
+    2/√N standard deviations in continuous columns; other columns have random positions in their cells. More
+    rows get noise of a thousandth of a deviation, so that there is a density even where columns are
+    duplicates or functions of others.
 
     References
     ----------
@@ -118,9 +120,8 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         """Fit the encoder and the flow to the rows of X (N, C); y is not used."""
         training, rng = self.training(), generator(self.random_state)
         values = self.fit_encoder(raw_columns(self, X, reset=True))
-        self.keep(
-            flows.fit_flow(rng, len(values[0]), self.draws(values, rng), self.encoder_.continuous, training)
-        )
+        draw = self.draws(values, rng)
+        self.use_flow(flows.fit_flow(rng, len(values[0]), draw, self.encoder_.continuous, training))
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -143,12 +144,10 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     def transform(self, X: Any) -> np.ndarray:
         """Images (N, D) of the rows of X (N, C): standard normal where the rows are like those fitted to.
 
-        Places in cells are drawn as if by chance from the row's own values, so that columns of integers and
-        categories come out normal, too, and a row always has the same image.
+        Positions in cells are pseudo-random functions of the row's values: images of integers and categories
+        are normal, too, and a row always has the same image.
         """
-        values = self._values(X)
-        y, _ = self.encoder_.encode(values, self.encoder_.places(values))
-        return flows.latents(self.flow_, y)
+        return flows.latents(self.flow_, self._encoded(X))
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Rows (N, C) of images X (N, D); of objects where a column is one of text."""
@@ -162,18 +161,15 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> np.ndarray:
-        """Draw rows (N, C); dequantised columns come on their steps, categories as themselves."""
-        if n_samples < 1:
-            raise InputError(f"n_samples is {n_samples}: at least 1 row is drawn")
+        """Draw rows (N, C); values of dequantised columns are on their steps, categories are decoded."""
+        check_at_least(1, {"n_samples": n_samples})
         check_is_fitted(self)
-        chosen = self.random_state if random_state is None else random_state
-        return self.inverse_transform(generator(chosen).standard_normal((n_samples, self.encoder_.dim)))
+        rng = generator(self.random_state if random_state is None else random_state)
+        return self.inverse_transform(rng.standard_normal((n_samples, self.encoder_.dim)))
 
     def gaussianity(self, X: Any) -> Gaussianity:
         """How far from standard normal the rows of X (N, C) are, before and after each layer."""
-        values = self._values(X)
-        y, _ = self.encoder_.encode(values, self.encoder_.places(values))
-        return gaussianity(self.flow_, y)
+        return gaussianity(self.flow_, self._encoded(X))
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the coordinates of images, z0, z1 and so on."""
@@ -189,30 +185,30 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         return tags
 
     def training(self) -> flows.FlowTraining:
-        """How flows are fitted, with what is not given as it is by default."""
+        """How flows are fitted: the parameters, or their defaults."""
         return flows.FlowTraining(
             self.rotation or PCA(), self.marginal, self.n_layers, self.stopping, self.held_out
         )
 
     def fit_encoder(self, raw: list[RawColumn], index: np.ndarray | None = None) -> list[np.ndarray]:
-        """Fit the encoder to rows of some indices, all where absent, and return the values of all rows."""
+        """Fit the encoder to the rows at some indices, all where absent; return the values of all rows."""
         categorical = OneHot() if self.categorical is None else self.categorical
         missing = Raise() if self.missing is None else self.missing
-        chosen = raw if index is None else [column.at(index) for column in raw]
-        self.encoder_ = fit_encoder(chosen, categorical, missing, self.categorical_columns)
+        fitted = raw if index is None else [column.at(index) for column in raw]
+        self.encoder_ = fit_encoder(fitted, categorical, missing, self.categorical_columns)
         return self.encoder_.values(raw)
 
     def draws(self, values: list[np.ndarray], rng: np.random.Generator) -> flows.Draw:
-        """Coordinates of rows by their indices, with places in cells drawn anew at each call."""
+        """Coordinates of rows by their indices, with positions in cells drawn at each call."""
 
         def draw(index: np.ndarray) -> np.ndarray:
-            place = rng.random((len(index), self.encoder_.dim), np.float32)
-            return self.encoder_.encode([own[index] for own in values], place)[0]
+            u = rng.random((len(index), self.encoder_.dim), np.float32)
+            return self.encoder_.encode([column[index] for column in values], u)[0]
 
         return draw
 
-    def keep(self, fitted: flows.Fitted) -> None:
-        """Take a fitted flow for one's own."""
+    def use_flow(self, fitted: flows.FittedFlow) -> None:
+        """Set the fitted attributes to those of a flow."""
         self.flow_ = fitted.flow
         self.n_layers_ = len(fitted.train) - 1
         held_out = {} if fitted.held_out is None else {"held_out": fitted.held_out}
@@ -222,8 +218,9 @@ class GaussianizationDensity(TransformerMixin, DensityMixin, BaseEstimator):
         check_is_fitted(self)
         return self.encoder_.values(raw_columns(self, x, reset=False))
 
-    def _encoded(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
-        return self.encoder_.encode(self._values(x))
+    def _encoded(self, x: Any) -> np.ndarray:
+        values = self._values(x)
+        return self.encoder_.encode(values, self.encoder_.cell_positions(values))[0]
 
 
 def generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:

@@ -14,27 +14,28 @@ from gscale.errors import InputError
 from gscale.estimators import flow_fitting as flows
 from gscale.estimators.columns import Column, Number
 from gscale.estimators.density import GaussianizationDensity, generator
-from gscale.estimators.table_checks import raw_columns, take_names
+from gscale.estimators.table_checks import copy_names, raw_columns
 from gscale.flows.flow import Flow
+from gscale.validation import check_at_least
 
-_BACKGROUND = 16  # values of each coordinate that `contributions` puts in place of a row's own
+_BACKGROUND = 16  # values of each column with which `contributions` replaces that of a row
 
 
-class Strangeness(Protocol):
-    """A choice of how strange a row is to a flow, frozen and hashable."""
+class AnomalyScore(Protocol):
+    """A choice of an anomaly score, frozen and hashable."""
 
-    def of(self, flow: Flow, y: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
-        """Scores (N,), higher where stranger, of encoded rows (N, D) with their log-slopes (N,)."""
+    def score(self, flow: Flow, y: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+        """Scores (N,), higher for anomalies, of encoded rows (N, D) with their log-slopes (N,)."""
         ...
 
 
 @dataclass(frozen=True)
 class NormalScores:
-    """−log density of the normal scores of a row's columns, in nats: far out in a column, or in their copula.
+    """−log density of the normal scores of a row's columns, in nats: of single columns and of their copula.
 
-    Each column is made normal first, and the density taken there: it is the same whatever unit, logarithm or
-    other increasing function a column comes in, and does not reward a row for values that many rows
-    share, as the density of `LogDensity` does.
+    The density is that of the columns after each has been made normal: it does not depend on a column's
+    unit, nor on a logarithm or another increasing function of it, and values that many rows share do not
+    raise it, as they raise the density of `LogDensity`.
 
     Examples
     --------
@@ -46,16 +47,16 @@ class NormalScores:
     True
     """
 
-    def of(self, flow: Flow, y: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+    def score(self, flow: Flow, y: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
         """Scores (N,) in nats."""
         return -flows.log_densities_of_scores(flow, y)
 
 
 @dataclass(frozen=True)
 class LogDensity:
-    """−log p(x), in nats: strange where the density is low."""
+    """−log p(x), in nats, of the columns in their units."""
 
-    def of(self, flow: Flow, y: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+    def score(self, flow: Flow, y: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
         """Scores (N,) in nats."""
         return -(flows.log_densities(flow, y) + log_slope)
 
@@ -64,47 +65,48 @@ class LogDensity:
 class Radius:
     """|z|², the squared radius of the image: χ²_D for normal rows if the flow is right."""
 
-    def of(self, flow: Flow, y: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+    def score(self, flow: Flow, y: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
         """Scores (N,)."""
         return flows.radii(flow, y)
 
 
 class GaussianizationDetector(OutlierMixin, BaseEstimator):
-    """Rows unlike those fitted to, by the density of several Gaussianizations, with p-values that hold.
+    """Rows unlike those fitted to, by the density of several Gaussianizations, with exact p-values.
 
-    Some rows are kept from the fit. Where they and a new row are drawn alike (exchangeable), the p-value
-    (1 + rows of m kept that are as strange or stranger)/(m + 1) is at most α with probability at most α,
-    whatever the flows are like, and an alarm is a p-value at most ``false_alarm_rate``: split conformal
-    prediction. The rate is over draws of the rows kept, too: given them it scatters about its
-    mean with a standard deviation of √(α(1−α)/m).
+    Some rows are held out for calibration. If m of them and a new row are exchangeable, the p-value
+    (1 + number of the m with the same anomaly score or a higher one)/(m + 1) is at most α with probability at
+    most α, whatever the flows are, and an alarm is a p-value of at most ``false_alarm_rate``: split conformal
+    prediction. The rate is a mean over draws of the m rows: for given rows it has a standard deviation of
+    √(α(1−α)/m) about it.
 
     Parameters
     ----------
     density : GaussianizationDensity, optional
-        What is fitted, and how; one with its defaults where absent.
-    strangeness : Strangeness, optional
+        The estimator to fit, with its parameters; one with its defaults where absent.
+    anomaly_score : AnomalyScore, optional
         ``NormalScores()``, which is the default, ``LogDensity()`` or ``Radius()``; the mean over flows.
     n_flows : int
-        Flows, each of other rows of those fitted to.
+        Number of flows, each with other rows held out for its stopping rule.
     calibration : float
-        Share of the rows kept for p-values and threshold, in (0, 1).
+        Share of the rows held out for p-values and threshold, in (0, 1).
     false_alarm_rate : float
         Share α of alarms among rows like those fitted to, in (0, 1).
     random_state : int, RandomState or None
-        Seed of all that is drawn.
+        Seed of all random numbers.
 
     Attributes
     ----------
     decision_scores_ : ndarray, shape (N,)
-        Strangeness of the rows fitted to, as PyOD has it.
+        Anomaly scores of all rows given to `fit`, an attribute of PyOD's detectors.
     threshold_, offset_ : float
-        A row is an alarm above that strangeness; its negative, as scikit-learn has it.
+        Anomaly score above which a row is an alarm; its negative, an attribute of scikit-learn's detectors.
     labels_ : ndarray, shape (N,)
-        1 for alarms among the rows fitted to, else 0.
+        1 for alarms among the rows given to `fit`, else 0.
     calibration_scores_ : ndarray, shape (m,)
-        Strangeness of the rows kept, in order.
+        Anomaly scores of the rows held out for calibration, in increasing order.
     false_alarm_rate_ : float
-        The rate that the threshold promises: what was asked for or less, or 1/(m + 1) where m are too few.
+        The rate that the threshold guarantees: ``false_alarm_rate`` or less, or 1/(m + 1) where m are too
+        few.
     density_ : GaussianizationDensity
         The first flow with its encoder, for `transform`, `gaussianity` and the losses.
 
@@ -116,7 +118,7 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
     Warns
     -----
     UserWarning
-        If so few rows are kept that no threshold keeps the rate.
+        If so few rows are held out that no threshold guarantees the rate.
 
     References
     ----------
@@ -144,14 +146,14 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         self,
         density: GaussianizationDensity | None = None,
         *,
-        strangeness: Strangeness | None = None,
+        anomaly_score: AnomalyScore | None = None,
         n_flows: int = 4,
         calibration: float = 0.25,
         false_alarm_rate: float = 0.05,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.density = density
-        self.strangeness = strangeness
+        self.anomaly_score = anomaly_score
         self.n_flows = n_flows
         self.calibration = calibration
         self.false_alarm_rate = false_alarm_rate
@@ -163,17 +165,18 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         rng = generator(self.random_state)
         self.density_ = clone(self.density) if self.density is not None else GaussianizationDensity()
         raw = raw_columns(self, X, reset=True)
-        take_names(self.density_, self)
+        copy_names(self, self.density_)
         n = len(raw[0].values)
-        n_kept, order = min(max(1, round(self.calibration * n)), n - 1), rng.permutation(n)
-        values = self.density_.fit_encoder(raw, order[n_kept:])
-        self._fit_flows(rng, [own[order[n_kept:]] for own in values])
-        self._keep_scores(self._strangeness(values), order[:n_kept])
+        n_held_out, order = min(max(1, round(self.calibration * n)), n - 1), rng.permutation(n)
+        held_out, fitted = order[:n_held_out], order[n_held_out:]
+        values = self.density_.fit_encoder(raw, fitted)
+        self._fit_flows(rng, [column[fitted] for column in values])
+        self._calibrate(self._anomaly_scores(values), held_out)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Normality (N,) of the rows of X (N, C), lower where stranger, as scikit-learn has it."""
-        return -self._strangeness(self._values(X))
+        """Negative anomaly scores (N,) of the rows of X (N, C), as scikit-learn's detectors return them."""
+        return -self._anomaly_scores(self._values(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """`score_samples` less the offset (N,): negative for alarms."""
@@ -184,26 +187,26 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def p_values(self, X: Any) -> np.ndarray:
-        """Share (N,) of rows like those fitted to that would be as strange as the rows of X (N, C)."""
+        """P-values (N,) of the rows of X (N, C): shares of normal rows with scores at least as high."""
         return self.p_values_of(-self.score_samples(X))
 
-    def p_values_of(self, strangeness: np.ndarray) -> np.ndarray:
-        """P-values (N,) of rows that are as strange as that (N,)."""
+    def p_values_of(self, anomaly_scores: np.ndarray) -> np.ndarray:
+        """P-values (N,) of rows with some anomaly scores (N,)."""
         check_is_fitted(self)
         m = len(self.calibration_scores_)
-        return (1 + m - np.searchsorted(self.calibration_scores_, strangeness)) / (m + 1)
+        return (1 + m - np.searchsorted(self.calibration_scores_, anomaly_scores)) / (m + 1)
 
     def contributions(self, X: Any) -> np.ndarray:
-        """What each column adds to the strangeness of the rows of X (N, C): (N, C), at least 0.
+        """Contributions (N, C) of the columns to the anomaly scores of the rows of X (N, C), at least 0.
 
-        By how much the strangeness falls if the column's value alone is replaced by the best of 16 quantiles
-        of the rows fitted to, in nats but for `Radius`. A column that contradicts others counts even if its
+        By how much the score falls if the value of one column is replaced by the best of 16 quantiles of the
+        rows fitted to, in nats but for `Radius`. A column that contradicts others contributes even if its
         value alone is common; of two that contradict each other both do.
         """
         values = self._values(X)
-        whole = self._strangeness(values)
-        least = [self._least_without(values, i) for i in range(len(values))]
-        return np.maximum(whole[:, None] - np.stack(least, 1), 0)
+        scores = self._anomaly_scores(values)
+        least = [self._least_score_without(values, i) for i in range(len(values))]
+        return np.maximum(scores[:, None] - np.stack(least, 1), 0)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -214,8 +217,7 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         return tags
 
     def _check(self) -> None:
-        if self.n_flows < 1:
-            raise InputError(f"n_flows is {self.n_flows}: at least 1 flow is needed")
+        check_at_least(1, {"n_flows": self.n_flows})
         for name in ("calibration", "false_alarm_rate"):
             share = getattr(self, name)
             if not 0 < share < 1:
@@ -225,25 +227,25 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         training, draw = self.density_.training(), self.density_.draws(values, rng)
         smooth, n = self.density_.encoder_.continuous, len(values[0])
         fitted = [flows.fit_flow(rng, n, draw, smooth, training) for _ in range(self.n_flows)]
-        self.density_.keep(fitted[0])
+        self.density_.use_flow(fitted[0])
         self.flows_ = [one.flow for one in fitted]
         self.background_ = np.stack(
-            [_background(column, own) for column, own in zip(self._columns, values, strict=True)]
+            [_background(column, part) for column, part in zip(self._columns, values, strict=True)]
         )
 
-    def _keep_scores(self, scores: np.ndarray, kept: np.ndarray) -> None:
+    def _calibrate(self, scores: np.ndarray, held_out: np.ndarray) -> None:
         self.decision_scores_ = scores
-        self.calibration_scores_ = np.sort(scores[kept])
+        self.calibration_scores_ = np.sort(scores[held_out])
         self.set_false_alarm_rate(self.false_alarm_rate)
         self.labels_ = (scores > self.threshold_).astype(int)
 
     def set_false_alarm_rate(self, rate: float) -> Self:
-        """Move the threshold to another rate, without another fit; ``labels_`` stay.
+        """Move the threshold to another rate, without another fit; ``labels_`` do not change.
 
         Warns
         -----
         UserWarning
-            If so few rows are kept that no threshold keeps the rate.
+            If so few rows are held out that no threshold guarantees the rate.
         """
         self.false_alarm_rate = rate
         self._check()
@@ -251,8 +253,8 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         n_below = math.ceil(round((1 - rate) * (m + 1), 9))
         if n_below > m:
             warnings.warn(
-                f"{m} rows kept for calibration promise a false-alarm rate of {1 / (m + 1):.2g} at best, "
-                f"{rate:g} is asked for: {math.ceil(1 / rate) - 1} are needed",
+                f"{m} rows for calibration guarantee a false-alarm rate of {1 / (m + 1):.2g} at best: "
+                f"{rate:g} needs {math.ceil(1 / rate) - 1}",
                 stacklevel=2,
             )
         self.threshold_ = float(self.calibration_scores_[min(n_below, m) - 1])
@@ -268,24 +270,24 @@ class GaussianizationDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.density_.encoder_.values(raw_columns(self, x, reset=False))
 
-    def _strangeness(self, values: list[np.ndarray]) -> np.ndarray:
+    def _anomaly_scores(self, values: list[np.ndarray]) -> np.ndarray:
         y, log_slope = self.density_.encoder_.encode(values)
-        strangeness = self.strangeness or NormalScores()
-        return np.mean([strangeness.of(flow, y, log_slope) for flow in self.flows_], axis=0, dtype=float)
+        kind = self.anomaly_score or NormalScores()
+        return np.mean([kind.score(flow, y, log_slope) for flow in self.flows_], axis=0, dtype=float)
 
-    def _least_without(self, values: list[np.ndarray], i: int) -> np.ndarray:
-        """The least strangeness (N,) with other values in column i."""
+    def _least_score_without(self, values: list[np.ndarray], i: int) -> np.ndarray:
+        """The least anomaly score (N,) with other values in column i."""
         n, others = len(values[0]), np.unique(self.background_[i])
         column = self._columns[i]
         if not isinstance(column, Number):
             others = np.array([column.values[int(code)] for code in others])
-        tiled = [np.tile(own, len(others)) for own in values]
+        tiled = [np.tile(column, len(others)) for column in values]
         tiled[i] = np.repeat(others, n)
-        return self._strangeness(tiled).reshape(len(others), n).min(0)
+        return self._anomaly_scores(tiled).reshape(len(others), n).min(0)
 
 
 def _background(column: Column, values: np.ndarray) -> np.ndarray:
-    """Typical values (16,) of a column: quantiles of numbers, places of the most frequent categories."""
+    """Typical values (16,) of a column: quantiles of numbers, indices of the most frequent categories."""
     if isinstance(column, Number):
         levels = (np.arange(_BACKGROUND) + 0.5) / _BACKGROUND
         return np.quantile(values, levels, method="nearest")

@@ -1,4 +1,4 @@
-"""Mixed tables as rows of real numbers for a flow, and back; fitted to the rows of a table."""
+"""Encoders of mixed tables: rows of numbers and categories as rows of real numbers for a flow, and back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,13 @@ from gscale.estimators.columns import (
     indicators,
     number,
 )
-from gscale.estimators.table_checks import RawColumn, chosen, refuse_missing, refuse_numbers_as_text
+from gscale.estimators.table_checks import (
+    RawColumn,
+    check_not_missing,
+    check_not_numbers,
+    column_indices,
+)
+from gscale.validation import check_at_least
 
 Fill = float | str | bool | None
 
@@ -49,12 +55,12 @@ class Frequency:
 
 @dataclass(frozen=True)
 class OneHot:
-    """One coordinate for each value of a column, 1 where it is that one; of very many, as `Frequency`.
+    """One coordinate for each value of a column, 1 where it is that one; `Frequency` where there are many.
 
     Parameters
     ----------
     most : int
-        Values of a column up to which that is done, at least 2.
+        Greatest number of values with a coordinate each, at least 2.
 
     Raises
     ------
@@ -70,8 +76,7 @@ class OneHot:
     most: int = 100
 
     def __post_init__(self) -> None:
-        if self.most < 2:
-            raise InputError(f"most is {self.most}: a column of categories has at least 2")
+        check_at_least(2, {"most": self.most})
 
     def fit(self, name: str, values: np.ndarray) -> Category | Indicators:
         """Fit to the values (N,) of a column."""
@@ -84,7 +89,7 @@ class Missing(Protocol):
     accepts: bool
 
     def fill(self, column: RawColumn) -> Fill:
-        """What stands for a missing value of a column fitted to; None where none is to come."""
+        """The value in place of a missing one in a fitted column; None where missing values are refused."""
         ...
 
 
@@ -96,7 +101,7 @@ class Raise:
 
     def fill(self, column: RawColumn) -> Fill:
         """Raise InputError where there is a missing value."""
-        refuse_missing(column)
+        check_not_missing(column)
         return None
 
 
@@ -110,7 +115,7 @@ class Impute:
         """Median or most frequent value."""
         present = column.values[~column.missing]
         if not len(present):
-            raise InputError(f"{column.name} has no value but missing ones (NaN): leave it out")
+            raise InputError(f"{column.name} has only missing values (NaN): leave it out")
         if not column.is_text:
             return float(np.quantile(present, 0.5, method="lower"))
         values, counts = np.unique(present.astype(str), return_counts=True)
@@ -119,13 +124,13 @@ class Impute:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Columns fitted to a table, and what fills their missing values; made by `fit_encoder`.
+    """Columns fitted to a table, and the values in place of missing ones; made by `fit_encoder`.
 
     Parameters
     ----------
     columns : tuple of Column
     fills : tuple
-        One a column; None where missing values are refused.
+        One for each column; None where missing values are refused.
     texts : tuple of bool
         Whether a column's values are text.
 
@@ -148,34 +153,34 @@ class Encoder:
         return sum(column.width for column in self.columns)
 
     @property
-    def owners(self) -> np.ndarray:
-        """The place among the columns of what each coordinate belongs to, (D,)."""
+    def column_of_coordinate(self) -> np.ndarray:
+        """The index of the column of each coordinate, (D,)."""
         return np.repeat(np.arange(len(self.columns)), [column.width for column in self.columns])
 
     @property
     def continuous(self) -> np.ndarray:
         """Which coordinates (D,) have no cells."""
-        found = [isinstance(column, Number) and not column.step for column in self.columns]
-        return np.array(found)[self.owners]
+        is_continuous = [isinstance(column, Number) and not column.step for column in self.columns]
+        return np.array(is_continuous)[self.column_of_coordinate]
 
     def values(self, raw: Sequence[RawColumn]) -> list[np.ndarray]:
-        """Values (N,) of each column, missing ones filled; what is of another kind than fitted is refused."""
+        """Values (N,) of each column, missing ones filled; columns of another kind are refused."""
         return [self._filled(i, column) for i, column in enumerate(raw)]
 
     def encode(
-        self, values: Sequence[np.ndarray], place: np.ndarray | None = None
+        self, values: Sequence[np.ndarray], u: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Coordinates (N, D) in float32, and the log-slope (N,) in nats.
 
-        ``place`` (N, D) in [0, 1) says where in their cells values that are not continuous go; the middle
+        ``u`` (N, D) in [0, 1) are the positions in their cells of values that are not continuous; the middle
         where absent.
         """
         n = len(values[0])
         y, log_slope = np.empty((n, self.dim), np.float32), np.zeros(n)
-        place = np.broadcast_to(0.5, y.shape) if place is None else place
-        # column by column, in place: of many rows there is no room for more than one table of floats
-        for column, own, at in zip(self.columns, values, self._slices, strict=True):
-            y[:, at], slope = column.encode(own, place[:, at])
+        u = np.broadcast_to(0.5, y.shape) if u is None else u
+        # column by column into one array: of many rows a second table of floats may not fit into memory
+        for column, part, at in zip(self.columns, values, self._slices, strict=True):
+            y[:, at], slope = column.encode(part, u[:, at])
             log_slope += slope
         return y, log_slope
 
@@ -183,11 +188,11 @@ class Encoder:
         """Values (N,) of each column at coordinates (N, D)."""
         return [column.decode(y[:, at]) for column, at in zip(self.columns, self._slices, strict=True)]
 
-    def places(self, values: Sequence[np.ndarray]) -> np.ndarray:
-        """Places (N, D) in cells, uniform as if by chance, the same for rows that are the same."""
+    def cell_positions(self, values: Sequence[np.ndarray]) -> np.ndarray:
+        """Positions (N, D) in cells, pseudo-random and uniform, a function of the row's values alone."""
         numbers = [
-            own if isinstance(column, Number) else codes(column.values, own).astype(float)
-            for column, own in zip(self.columns, values, strict=True)
+            part if isinstance(column, Number) else codes(column.values, part).astype(float)
+            for column, part in zip(self.columns, values, strict=True)
         ]
         salts = mixed_bits(np.arange(1, self.dim + 1, dtype=np.uint64))
         bits = mixed_bits(row_keys(np.stack(numbers, 1))[:, None] ^ salts[None])
@@ -195,20 +200,20 @@ class Encoder:
 
     @property
     def _slices(self) -> list[slice]:
-        """Where the coordinates of each column are."""
+        """The coordinates of each column."""
         ends = np.cumsum([0, *(column.width for column in self.columns)])
         return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
     def _filled(self, i: int, column: RawColumn) -> np.ndarray:
         if column.is_text != self.texts[i] and not column.missing.all():
-            held, fitted = ("text", "numbers") if column.is_text else ("numbers", "text")
+            kind, fitted = ("text", "numbers") if column.is_text else ("numbers", "text")
             row = int(np.argmin(column.missing))
             raise InputError(
-                f"{column.name} holds {held}, {column.values[row]!r} in row {row}: "
+                f"{column.name} holds {kind}, {column.values[row]!r} in row {row}: "
                 f"it held {fitted} in the fit"
             )
         if self.fills[i] is None:
-            refuse_missing(column)
+            check_not_missing(column)
             return column.values
         return np.where(column.missing, np.array(self.fills[i], object), column.values).astype(
             object if self.texts[i] else float
@@ -216,32 +221,31 @@ class Encoder:
 
 
 def fit_encoder(
-    raw: Sequence[RawColumn], categorical: Categorical, missing: Missing, named: Sequence[str | int]
+    raw: Sequence[RawColumn], categorical: Categorical, missing: Missing, categories: Sequence[str | int]
 ) -> Encoder:
-    """Fit an encoder: text and the columns named are categories, integers and tied values have cells.
+    """Fit an encoder: text and the listed columns are categories, integers and tied values have cells.
 
     Parameters
     ----------
     raw : sequence of RawColumn
     categorical : Frequency or OneHot
-    missing : Refused or Imputed
-    named : sequence of str or int
-        Columns of numbers that are categories all the same.
+    missing : Raise or Impute
+    categories : sequence of str or int
+        Columns of numbers that are categories.
 
     Raises
     ------
     InputError
-        If a value is missing and none is to be, or a column of text mostly reads as numbers.
+        If a value is missing and that is refused, or most of a column of text reads as numbers.
     """
-    names = [column.name for column in raw]
-    listed = chosen(names, named)
+    listed = column_indices([column.name for column in raw], categories)
     fills = tuple(missing.fill(column) for column in raw)
     texts = tuple(column.is_text for column in raw)
-    bare = Encoder((), fills, texts)
+    filled = Encoder((), fills, texts).values(raw)
     columns: list[Column] = []
-    for i, (column, values) in enumerate(zip(raw, bare.values(raw), strict=True)):
+    for i, (column, values) in enumerate(zip(raw, filled, strict=True)):
         if column.is_text and i not in listed:
-            refuse_numbers_as_text(column)
-        of_categories = column.is_text or i in listed
-        columns.append((categorical.fit if of_categories else number)(column.name, values))
+            check_not_numbers(column)
+        is_category = column.is_text or i in listed
+        columns.append((categorical.fit if is_category else number)(column.name, values))
     return Encoder(tuple(columns), fills, texts)

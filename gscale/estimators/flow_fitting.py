@@ -1,4 +1,4 @@
-"""Flows of encoded rows: to how many they are fitted, with which smoothing, and how many are run at once."""
+"""Flows of encoded rows: their fit with smoothing, and their densities and images in chunks of rows."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,25 +16,25 @@ from gscale.bijections.batching import in_blocks
 from gscale.bijections.marginals import Quantiles
 from gscale.bijections.rotations import RotationMap
 from gscale.bijections.stiefel import polish
-from gscale.errors import InputError
 from gscale.flows.flow import Flow, LayerSpec
 from gscale.flows.layerwise import fit_layerwise
 from gscale.flows.stopping import EarlyStopping, Stopping
+from gscale.validation import check_at_least, check_share
 
 # Rows of one call, so that any number of rows is scored by one compiled program; by two where they are many.
 _CHUNK = 1_024
 _LARGE_CHUNK = 16_384
-_AT_ONCE = 2  # chunks: on the CPU jax runs what one thread starts one after the other, with pauses in between
-_LEAST_ROWS = 4096  # fewer are repeated with new noise: a smoothed bootstrap, and one shape to compile
-_LEAST_HELD = 1024
+_N_THREADS = 2  # each with a chunk: on the CPU jax runs the calls of one thread in turn, with pauses
+_MIN_ROWS = 4096  # fewer are repeated with new noise: a smoothed bootstrap, and one shape to compile
+_MIN_HELD_OUT = 1024
 _NOISE = 2.0  # of that bootstrap, over √N, in standard deviations of each coordinate
-_RESOLUTION = 1e-3  # and of all rows: what keeps float32 from deciding along columns that are duplicates
-_FEW = 20_000  # a kernel smooths the marginals of up to so many rows; more need it less
+_RESOLUTION = 1e-3  # and of all rows, so that columns that are duplicates differ by more than float32 rounds
+_MAX_SMOOTHED = 20_000  # rows up to which a kernel smooths the marginals; more need it less
 
 
 @dataclass(frozen=True)
 class FlowTraining:
-    """How a flow is fitted: the parameters of `GaussianizationDensity` that say so."""
+    """How a flow is fitted: parameters of `GaussianizationDensity`."""
 
     rotation: Spec
     marginal: Spec | None
@@ -43,15 +43,13 @@ class FlowTraining:
     held_out: float
 
     def __post_init__(self) -> None:
-        if self.n_layers < 1:
-            raise InputError(f"n_layers is {self.n_layers}: a flow needs at least 1 layer")
-        if not 0 <= self.held_out < 1:
-            raise InputError(f"held_out is {self.held_out}: it is a share of the rows, at least 0, below 1")
+        check_at_least(1, {"n_layers": self.n_layers})
+        check_share({"held_out": self.held_out})
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A flow and its losses in nats (L + 1,), on the rows fitted to and on those held out, if any."""
+class FittedFlow:
+    """A flow and its losses (L + 1,) in nats, on the rows fitted to and on those held out, if any."""
 
     flow: Flow
     train: np.ndarray
@@ -59,53 +57,53 @@ class Fitted:
 
 
 Draw = Callable[[np.ndarray], np.ndarray]
-Part = Callable[[slice], np.ndarray]
+RowsOf = Callable[[slice], np.ndarray]
 
 
 def fit_flow(
     rng: np.random.Generator, n: int, draw: Draw, smooth: np.ndarray, training: FlowTraining
-) -> Fitted:
-    """Fit a flow to the coordinates that ``draw`` gives of rows 0 … n − 1.
+) -> FittedFlow:
+    """Fit a flow to the coordinates of rows 0 … n − 1.
 
     Parameters
     ----------
     rng : np.random.Generator
     n : int
-        Rows N at hand.
+        Number of rows N.
     draw : callable
-        Coordinates (m, D) of the rows of some indices (m,), places in cells drawn anew.
+        From indices (m,) of rows to their coordinates (m, D), with positions in cells drawn at each call.
     smooth : np.ndarray
-        Which coordinates (D,) are to have noise: those without cells, where places are noise already.
-    training : Training
+        Which coordinates (D,) get noise: those without cells, since positions in cells are random already.
+    training : FlowTraining
 
     Raises
     ------
     InputError
         If the layers can't be fitted to so few rows.
     """
-    n_held = max(1, round(training.held_out * n)) if training.held_out else 0
+    n_held_out = max(1, round(training.held_out * n)) if training.held_out else 0
     order = rng.permutation(n)
-    fitted = _rows(rng, draw, order[n_held:], smooth, _LEAST_ROWS)
-    held = _rows(rng, draw, order[:n_held], smooth, _LEAST_HELD) if n_held else None
+    fitted = _rows(rng, draw, order[n_held_out:], smooth, _MIN_ROWS)
+    held_out = _rows(rng, draw, order[:n_held_out], smooth, _MIN_HELD_OUT) if n_held_out else None
     marginal = training.marginal or default_marginal(len(fitted))
-    stopping = training.stopping or (EarlyStopping(10) if n_held else None)
+    stopping = training.stopping or (EarlyStopping(10) if n_held_out else None)
     key = jax.random.key(int(rng.integers(2**31)))
     flow, losses = fit_layerwise(
         key,
         jnp.asarray(fitted),
         LayerSpec(training.rotation, marginal),
         training.n_layers,
-        x_test=None if held is None else jnp.asarray(held),
+        x_test=None if held_out is None else jnp.asarray(held_out),
         first=training.marginal or Quantiles(None),
         stopping=stopping,
     )
     train, test = np.asarray(losses.train), np.asarray(losses.test)
-    return Fitted(flow, train, test if n_held else None)
+    return FittedFlow(flow, train, test if n_held_out else None)
 
 
 def default_marginal(n: int) -> Quantiles:
-    """Quantiles in as many bins as N rows bear, smoothed by a kernel where rows are few."""
-    return Quantiles(None, bandwidth=1.0 if n <= _FEW else 0.0)
+    """Quantiles with a number of bins that grows with N, smoothed by a kernel where rows are few."""
+    return Quantiles(None, bandwidth=1.0 if n <= _MAX_SMOOTHED else 0.0)
 
 
 def _rows(
@@ -125,8 +123,8 @@ def log_densities(flow: Flow, y: np.ndarray) -> np.ndarray:
     return log_densities_of(flow, len(y), y.__getitem__)
 
 
-def log_densities_of(flow: Flow, n: int, rows: Part) -> np.ndarray:
-    """Log-density (N,) of N rows of which ``rows`` gives some, (m, D), at a time, in nats."""
+def log_densities_of(flow: Flow, n: int, rows: RowsOf) -> np.ndarray:
+    """Log-density (N,) in nats of N rows; ``rows`` returns the rows (m, D) of a slice."""
     return _in_chunks(_log_densities, flow, n, rows)[0]
 
 
@@ -143,8 +141,8 @@ def radii(flow: Flow, y: np.ndarray) -> np.ndarray:
 def latents(flow: Flow, y: np.ndarray) -> np.ndarray:
     """Images z (N, D) of the rows of y (N, D), computed in float64.
 
-    Where rows are rare the way back is steep, up to some hundred: of images in float32 rows would come back
-    with a relative error of 1e-4.
+    Where rows are rare the inverse is steep, with slopes of up to some hundred: it would map images in
+    float32 to rows with a relative error of 1e-4.
     """
     return _in_float64(_latents, flow, y)
 
@@ -156,11 +154,11 @@ def preimages(flow: Flow, z: np.ndarray) -> np.ndarray:
 
 def _in_float64(function: Callable[..., tuple[jax.Array, ...]], flow: Flow, rows: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
-        exact = jax.tree.map(_exact, flow, is_leaf=lambda part: isinstance(part, RotationMap))
-        return _in_chunks(function, exact, len(rows), lambda part: rows[part].astype(float))[0]
+        wide = jax.tree.map(_to_float64, flow, is_leaf=lambda part: isinstance(part, RotationMap))
+        return _in_chunks(function, wide, len(rows), lambda part: rows[part].astype(float))[0]
 
 
-def _exact(part: Any) -> Any:
+def _to_float64(part: Any) -> Any:
     """A part of a flow in float64; the matrices of its layers (L, D, D) orthogonal to that precision."""
     if isinstance(part, RotationMap):
         return RotationMap(jax.vmap(polish)(jnp.asarray(part.matrix, float)))
@@ -207,33 +205,31 @@ def _by_layer(flow: Flow, y: jax.Array) -> jax.Array:
 
 
 def _in_chunks(
-    function: Callable[..., tuple[jax.Array, ...]], flow: Flow, n: int, rows: Part
+    function: Callable[..., tuple[jax.Array, ...]], flow: Flow, n: int, rows: RowsOf
 ) -> list[np.ndarray]:
-    """Run a function of a flow and a chunk on all rows, on some chunks at once while the next is made."""
-    exact = (
-        jnp.result_type(float) == jnp.float64
-    )  # a thread does not take it over from the one that starts it
+    """Run a function of a flow and a chunk on all rows, on two chunks at once while the next is made."""
+    # a thread does not inherit the setting of the one that starts it
+    x64 = jnp.result_type(float) == jnp.float64
 
     def run(chunk: np.ndarray, n_rows: int) -> list[np.ndarray]:
-        with jax.enable_x64(exact):
+        with jax.enable_x64(x64):
             return [np.asarray(array)[:n_rows] for array in function(flow, jnp.asarray(chunk))]
 
     parts, running = [], deque[Future[list[np.ndarray]]]()
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    with ThreadPoolExecutor(_N_THREADS) as threads:
         for chunk, n_rows in _chunks(n, rows):
             running.append(threads.submit(run, chunk, n_rows))
-            if len(running) > _AT_ONCE:
+            if len(running) > _N_THREADS:
                 parts.append(running.popleft().result())
         parts += [chunk.result() for chunk in running]
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _chunks(n: int, rows: Part) -> Iterator[tuple[np.ndarray, int]]:
-    """Chunks of two sizes, the last filled up with copies of its first row, and the rows that count."""
+def _chunks(n: int, rows: RowsOf) -> Iterator[tuple[np.ndarray, int]]:
+    """Chunks of two sizes, the last filled up with copies of its first row, and their numbers of rows."""
     n_large = n // _LARGE_CHUNK * _LARGE_CHUNK
-    for begin in range(0, n_large, _LARGE_CHUNK):
-        yield rows(slice(begin, begin + _LARGE_CHUNK)), _LARGE_CHUNK
-    for begin in range(n_large, n, _CHUNK):
-        chunk = rows(slice(begin, min(begin + _CHUNK, n)))
-        missing = _CHUNK - len(chunk)
-        yield np.concatenate([chunk, np.repeat(chunk[:1], missing, 0)]), len(chunk)
+    for start in range(0, n_large, _LARGE_CHUNK):
+        yield rows(slice(start, start + _LARGE_CHUNK)), _LARGE_CHUNK
+    for start in range(n_large, n, _CHUNK):
+        chunk = rows(slice(start, min(start + _CHUNK, n)))
+        yield np.concatenate([chunk, np.repeat(chunk[:1], _CHUNK - len(chunk), 0)]), len(chunk)

@@ -1,4 +1,4 @@
-"""How Gaussian a flow makes rows: what is left of the divergence from a standard normal, layer by layer."""
+"""How Gaussian a flow makes rows: their divergence from a standard normal, layer by layer."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from gscale.errors import InputError
 from gscale.estimators.flow_fitting import by_layer
 from gscale.flows.flow import Flow
 
-_MOST_ROWS = 4096
-_LEAST_ROWS = 10
+_MAX_ROWS = 4096
+_MIN_ROWS = 10
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -23,17 +23,17 @@ class Gaussianity:
     marginal : ndarray, shape (L + 2,)
         Σ_j KL(z_j ‖ N(0, 1)).
     correlation : ndarray, shape (L + 2,)
-        −½ log det of the correlation matrix. What dependence there is beyond correlation is in neither.
+        −½ log det of the correlation matrix. Dependence beyond correlation is in neither part.
     chance : float
-        What their sum comes to in as many rows that are normal.
+        The sum of the two for as many normal rows.
     radius_distance, radius_p_value : float
-        Kolmogorov's distance of |z|² after the last layer to χ²_D, and its p-value: where it is small, take
-        p-values from held-out rows and not from χ².
+        Kolmogorov's distance of |z|² after the last layer to χ²_D, and its p-value: where that is small,
+        p-values of rows need held-out rows, not χ².
 
     Examples
     --------
-    >>> found = Gaussianity(np.array([3.0, 0.5, 0.2]), np.array([1.0, 0.8, 0.1]), 0.25, 0.02, 0.4)
-    >>> found.kl.round(2).tolist()
+    >>> parts = Gaussianity(np.array([3.0, 0.5, 0.2]), np.array([1.0, 0.8, 0.1]), 0.25, 0.02, 0.4)
+    >>> parts.kl.round(2).tolist()
     [4.0, 1.3, 0.3]
     """
 
@@ -45,12 +45,12 @@ class Gaussianity:
 
     @property
     def kl(self) -> np.ndarray:
-        """Sum of the parts (L + 2,), in nats: at most KL(rows ‖ N(0, I)), but for chance."""
+        """Sum of the parts (L + 2,), in nats: at most KL(rows ‖ N(0, I)), up to sampling noise."""
         return self.marginal + self.correlation
 
 
 def gaussianity(flow: Flow, y: np.ndarray) -> Gaussianity:
-    """Tell how far from standard normal rows y (N, D) are, by the first 4,096 of them.
+    """The divergence of rows y (N, D) from standard normal, by the first 4,096 of them.
 
     Raises
     ------
@@ -62,9 +62,9 @@ def gaussianity(flow: Flow, y: np.ndarray) -> Gaussianity:
     Cardoso, "Dependence, correlation and Gaussianity in independent component analysis", JMLR 4 (2003), for
     the parts. Vasicek, "A test for normality based on sample entropy", JRSS B 38 (1976).
     """
-    if len(y) < _LEAST_ROWS:
-        raise InputError(f"{len(y)} row(s): to tell how Gaussian they are, at least {_LEAST_ROWS} are needed")
-    y = y[:_MOST_ROWS]
+    if len(y) < _MIN_ROWS:
+        raise InputError(f"{len(y)} row(s): their divergence from normal needs at least {_MIN_ROWS}")
+    y = y[:_MAX_ROWS]
     images = [y.astype(float), *by_layer(flow, y).astype(float)]
     normal = np.random.default_rng(0).standard_normal(y.shape)
     test = kstest((images[-1] ** 2).sum(1), chi2(y.shape[1]).cdf)

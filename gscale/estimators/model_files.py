@@ -1,4 +1,4 @@
-"""Fitted estimators on disk: one .safetensors file with a header that says what is in it."""
+"""Fitted estimators on disk: one .safetensors file each, with a description in its header."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,11 @@ import numpy as np
 from gscale.errors import InputError
 from gscale.estimators.density import GaussianizationDensity
 from gscale.estimators.detector import GaussianizationDetector
-from gscale.estimators.table_checks import take_names
+from gscale.estimators.table_checks import copy_names
 from gscale.flows.serialisation import check_ending, load, save
 
-_DENSITY = ("encoder_", "n_layers_", "losses_", "n_features_in_")
-_DETECTOR = (
+_DENSITY_ATTRIBUTES = ("encoder_", "n_layers_", "losses_", "n_features_in_")
+_DETECTOR_ATTRIBUTES = (
     *("flows_", "background_", "calibration_scores_", "decision_scores_", "labels_"),
     *("threshold_", "offset_", "false_alarm_rate_"),
 )
@@ -38,7 +38,7 @@ def save_density(path: Path | str, density: GaussianizationDensity) -> None:
     True
     """
     check_ending(Path(path))
-    content = {**_of_density(density), "flow_": density.flow_}
+    content = {**_density_content(density), "flow_": density.flow_}
     save(path, "density", content, _summary(density))
 
 
@@ -66,9 +66,9 @@ def save_detector(path: Path | str, detector: GaussianizationDetector) -> None:
     """
     check_ending(Path(path))
     content = {
-        **{name: getattr(detector, name) for name in _DETECTOR},
-        "density": _of_density(detector.density_),
-        "own_parameters": {**_parameters(detector), "density": None},
+        **{name: getattr(detector, name) for name in _DETECTOR_ATTRIBUTES},
+        "density": _density_content(detector.density_),
+        "parameters": {**_parameters(detector), "density": None},
     }
     summary = {
         **_summary(detector.density_),
@@ -89,37 +89,37 @@ def load_detector(path: Path | str) -> GaussianizationDetector:
     """
     content = load(path, "detector")
     density = _density(path, content["density"])
-    detector = GaussianizationDetector(**content["own_parameters"])
+    detector = GaussianizationDetector(**content["parameters"])
     detector.density = GaussianizationDensity(**density.get_params())
     detector.density_ = density
-    for name in _DETECTOR:
+    for name in _DETECTOR_ATTRIBUTES:
         setattr(detector, name, content[name])
     density.flow_ = detector.flows_[0]
-    take_names(detector, density)
+    copy_names(density, detector)
     return detector
 
 
-def _of_density(density: GaussianizationDensity) -> dict[str, Any]:
+def _density_content(density: GaussianizationDensity) -> dict[str, Any]:
     names = getattr(density, "feature_names_in_", None)
     return {
         "parameters": _parameters(density),
         "names": None if names is None else [str(name) for name in names],
-        **{name: getattr(density, name) for name in _DENSITY},
+        **{name: getattr(density, name) for name in _DENSITY_ATTRIBUTES},
     }
 
 
 def _parameters(estimator: GaussianizationDensity | GaussianizationDetector) -> dict[str, Any]:
-    """Parameters, but for a state of random numbers, which went on since."""
-    found = estimator.get_params(deep=False)
-    if isinstance(found["random_state"], np.random.RandomState):
-        found["random_state"] = None
-    return found
+    """The parameters, without a RandomState, whose state has changed since."""
+    parameters: dict[str, Any] = estimator.get_params(deep=False)
+    if isinstance(parameters["random_state"], np.random.RandomState):
+        parameters["random_state"] = None
+    return parameters
 
 
 def _density(path: Path | str, content: dict[str, Any]) -> GaussianizationDensity:
     try:
         density = GaussianizationDensity(**content["parameters"])
-        for name in _DENSITY:
+        for name in _DENSITY_ATTRIBUTES:
             setattr(density, name, content[name])
         names = content["names"]
     except (KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""What a user's table holds: columns of numbers or of text, each value looked at once."""
+"""The columns of a user's table, of numbers or of text, checked as scikit-learn checks its inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,25 +27,27 @@ class RawColumn:
         return pd.isna(self.values)
 
     def at(self, index: np.ndarray) -> "RawColumn":
-        """The rows of some indices."""
+        """The rows at some indices."""
         return RawColumn(self.name, self.values[index], self.is_text)
 
 
 def raw_columns(estimator: BaseEstimator, x: Any, *, reset: bool) -> list[RawColumn]:
-    """Look through a table as scikit-learn does, and tell the columns of numbers from those of text.
+    """The columns of a table, of numbers or of text, checked as scikit-learn checks its inputs.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        Its ``feature_names_in_`` and ``n_features_in_`` are set by ``reset``, and compared with otherwise.
+        Its ``feature_names_in_`` and ``n_features_in_`` are set if ``reset``, else compared with the table's.
     x : array-like or data frame, shape (N, C)
+    reset : bool
+        Whether the table is that of a fit.
 
     Raises
     ------
     ValueError
-        As scikit-learn does, where the shape or the names of columns are others than in the fit.
+        With scikit-learn's message, if shape or names of columns differ from those in the fit.
     InputError
-        If a value is infinite, or text stands among numbers.
+        If a value is infinite, or a column mixes text and numbers.
     TypeError
         If a value is neither text nor a real number.
     """
@@ -56,22 +58,22 @@ def raw_columns(estimator: BaseEstimator, x: Any, *, reset: bool) -> list[RawCol
         estimator, x, reset=reset, dtype=None, ensure_all_finite=False, ensure_min_samples=least
     )
     columns = _by_column(x) if x.dtype.kind in "biuf" else x.T
-    return [_looked_at(f"column {i}", column) for i, column in enumerate(columns)]
+    return [_checked_column(f"column {i}", column) for i, column in enumerate(columns)]
 
 
 def _by_column(x: np.ndarray) -> np.ndarray:
-    """Numbers (C, N) in float64, some rows at a time: a column at a time is three times slower."""
+    """Numbers (C, N) in float64, by blocks of rows: a column at a time is three times slower."""
     columns = np.empty(x.shape[::-1])
-    for begin in range(0, len(x), 2048):
-        columns[:, begin : begin + 2048] = x[begin : begin + 2048].T
+    for start in range(0, len(x), 2048):
+        columns[:, start : start + 2048] = x[start : start + 2048].T
     return columns
 
 
 def _of_frame(estimator: BaseEstimator, frame: Any, reset: bool) -> list[RawColumn]:
     names = [str(name) for name in frame.columns]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise InputError(f"there are two columns called {min(twice)!r}: rename one")
+    duplicates = {name for name in names if names.count(name) > 1}
+    if duplicates:
+        raise InputError(f"there are two columns called {min(duplicates)!r}: rename one")
     validate_data(estimator, frame, reset=reset, skip_check_array=True)
     if not names:
         raise ValueError(f"0 feature(s) (shape={frame.shape}) while a minimum of 1 is required.")
@@ -82,12 +84,12 @@ def _of_frame(estimator: BaseEstimator, frame: Any, reset: bool) -> list[RawColu
             f"required by {type(estimator).__name__}."
         )
     return [
-        _looked_at(f"column {name!r}", np.asarray(frame[key]))
+        _checked_column(f"column {name!r}", np.asarray(frame[key]))
         for name, key in zip(names, frame.columns, strict=True)
     ]
 
 
-def _looked_at(name: str, values: np.ndarray) -> RawColumn:
+def _checked_column(name: str, values: np.ndarray) -> RawColumn:
     if values.dtype.kind in "biuf":
         return _numbers(name, values.astype(float, copy=False))
     if values.dtype.kind not in "OUST":
@@ -122,36 +124,36 @@ def _numbers(name: str, values: np.ndarray) -> RawColumn:
     return RawColumn(name, values, is_text=False)
 
 
-def take_names(estimator: BaseEstimator, other: BaseEstimator) -> None:
-    """Give an estimator what another one knows of the columns' names and number."""
+def copy_names(other: BaseEstimator, estimator: BaseEstimator) -> None:
+    """Copy the names and the number of the columns from one estimator to another."""
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(other, name):
             setattr(estimator, name, getattr(other, name))
 
 
-def refuse_missing(column: RawColumn) -> None:
+def check_not_missing(column: RawColumn) -> None:
     """Refuse a column with missing values: with NaN, None or NA."""
     missing = column.missing
     if missing.any():
         raise InputError(
             f"{column.name} has {missing.sum()} missing value(s) (NaN), the first in row "
-            f"{int(np.argmax(missing))}: fill them, or have them filled by missing=Impute()"
+            f"{int(np.argmax(missing))}: fill them, or choose missing=Impute() (--impute)"
         )
 
 
-def refuse_numbers_as_text(column: RawColumn) -> None:
+def check_not_numbers(column: RawColumn) -> None:
     """Refuse text most of which reads as numbers: a column of numbers with something else in it."""
     texts = [value for value in list(column.values) if value is not None]
-    reads = [_reads(text) for text in texts]
-    if sum(reads) > len(reads) / 2:
-        row = int(np.argmin(reads)) if not all(reads) else 0
+    is_number = [_is_number(text) for text in texts]
+    if sum(is_number) > len(is_number) / 2:
+        row = int(np.argmin(is_number)) if not all(is_number) else 0
         raise InputError(
             f"{column.name} holds numbers as text, and {texts[row]!r} (row {row} of those not missing): "
-            "make it numbers, or name it in categorical_columns"
+            "make it numbers, or name it in categorical_columns (--categories)"
         )
 
 
-def _reads(text: str) -> bool:
+def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
@@ -159,23 +161,23 @@ def _reads(text: str) -> bool:
     return True
 
 
-def chosen(names: Sequence[str], columns: Sequence[str | int]) -> set[int]:
-    """Places of columns given by name or by place.
+def column_indices(names: Sequence[str], columns: Sequence[str | int]) -> set[int]:
+    """Indices of columns that are given by name or by index.
 
     Raises
     ------
     InputError
         If there is no such column.
     """
-    places = set()
+    indices = set()
     for column in columns:
-        named = f"column {column!r}"
-        if named in names:
-            places.add(names.index(named))
+        name = f"column {column!r}"
+        if name in names:
+            indices.add(names.index(name))
         elif isinstance(column, int) and 0 <= column < len(names):
-            places.add(column)
+            indices.add(column)
         else:
             raise InputError(
                 f"categorical_columns: there is no column {column!r} among {', '.join(names[:8])}"
             )
-    return places
+    return indices

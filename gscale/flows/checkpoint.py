@@ -1,8 +1,7 @@
-"""Keeping a training on disk, so that what is killed goes on."""
+"""The state of a training on disk: a training that was killed is resumed from it."""
 
 import io
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,19 @@ from typing import Any
 import equinox as eqx
 
 from gscale.errors import InputError
+from gscale.runtime import write_output
 
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file that holds the last state of a training; it is written whole or not at all.
+    """A file with the last state of a training; it is written whole or not at all.
 
     Parameters
     ----------
     path : Path or str
-        The file; its folder is made when the first state is kept.
+        The file; its folder is made with the first state.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Checkpoint:
     path: Path | str
 
     def load(self, like: Any, setting: str) -> Any | None:
-        """The state kept of the training called ``setting``, structured as ``like``; None without a file.
+        """The saved state of the training called ``setting``, structured as ``like``; None without a file.
 
         Raises
         ------
@@ -51,12 +51,12 @@ class Checkpoint:
         try:
             with path.open("rb") as file:
                 header = json.loads(file.readline())
-                same = header["checkpoint"] == _VERSION and header["setting"] == setting
-                state = eqx.tree_deserialise_leaves(file, like) if same else None
+                is_same = header["checkpoint"] == _VERSION and header["setting"] == setting
+                state = eqx.tree_deserialise_leaves(file, like) if is_same else None
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{path} is no readable checkpoint ({reason}): delete it") from None
-        if not same:
+        if not is_same:
             raise InputError(
                 f"{path} is the checkpoint of another training, with other rows, flow, key or settings: "
                 "delete it or choose another file"
@@ -64,7 +64,7 @@ class Checkpoint:
         return state
 
     def save(self, state: Any, setting: str) -> None:
-        """Keep a state in place of the one before.
+        """Write a state over the one before.
 
         Raises
         ------
@@ -75,13 +75,8 @@ class Checkpoint:
         content.write(json.dumps({"checkpoint": _VERSION, "setting": setting}).encode() + b"\n")
         eqx.tree_serialise_leaves(content, state)
         path = Path(self.path)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(content.getvalue())
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror}; choose another file") from None
+        write_output(path, content.getvalue())

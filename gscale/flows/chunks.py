@@ -1,4 +1,4 @@
-"""Rows of files that are larger than memory, some at a time."""
+"""Rows of files that are larger than memory, in chunks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 
 from gscale.errors import InputError
 
-_NUMBERS = 2**23  # in a chunk: 32 MB of float32
-_FEWEST = 4096  # rows
+_CHUNK_NUMBERS = 2**23  # in a chunk: 32 MB of float32
+_MIN_CHUNK_ROWS = 4096
 
 
 class Chunks(Protocol):
-    """Rows (N, D) that come in pieces, again each time they are asked for."""
+    """Rows (N, D) that are read in chunks, as often as ``chunks`` is called."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -24,18 +24,18 @@ class Chunks(Protocol):
         ...
 
     def chunks(self, n_rows: int) -> Iterator[np.ndarray]:
-        """Arrays (n_rows, D) of float32 in their order, the last of what is left."""
+        """Arrays (n_rows, D) of float32 in their order; the last may be shorter."""
         ...
 
 
 def chunk_rows(dim: int) -> int:
-    """Rows of D numbers that make a chunk."""
-    return max(_NUMBERS // dim, _FEWEST)
+    """Number of rows (…, D) of a chunk."""
+    return max(_CHUNK_NUMBERS // dim, _MIN_CHUNK_ROWS)
 
 
 @dataclass(frozen=True)
 class ArrayChunks:
-    """The rows of an array (N, D) in a .npy file, which is read, not mapped: no page of it stays in memory.
+    """The rows of an array (N, D) in a .npy file; it is read, not mapped into memory.
 
     Parameters
     ----------
@@ -60,26 +60,26 @@ class ArrayChunks:
     path: Path
 
     def __post_init__(self) -> None:
-        self._opened()
+        self._open()
 
     @property
     def shape(self) -> tuple[int, int]:
-        array = self._opened()
+        array = self._open()
         return array.shape[0], array.shape[1]
 
     def chunks(self, n_rows: int) -> Iterator[np.ndarray]:
-        array = self._opened()
+        array = self._open()
         n, dim = array.shape
         with self.path.open("rb") as file:
             file.seek(array.offset)
-            for begin in range(0, n, n_rows):
-                size = min(n_rows, n - begin)
+            for start in range(0, n, n_rows):
+                size = min(n_rows, n - start)
                 chunk = np.fromfile(file, array.dtype, size * dim)
                 if chunk.size < size * dim:
-                    raise InputError(f"{self.path} ends before row {begin + size} of {n}: get the file again")
+                    raise InputError(f"{self.path} ends before row {start + size} of {n}: get the file again")
                 yield chunk.reshape(size, dim).astype(np.float32)
 
-    def _opened(self) -> np.memmap:
+    def _open(self) -> np.memmap:
         try:
             array = np.lib.format.open_memmap(self.path, mode="r")
         except OSError as error:
@@ -117,38 +117,38 @@ class ParquetChunks:
     columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        with self._opened() as file:
-            held = {field.name: field.type for field in file.schema_arrow}
+        with self._open() as file:
+            types = {field.name: field.type for field in file.schema_arrow}
         for name in self._names():
-            if name not in held:
-                raise InputError(f"{self.path} has no column {name!r}: it has {', '.join(list(held)[:8])}")
-            kind = held[name]
+            if name not in types:
+                raise InputError(f"{self.path} has no column {name!r}: it has {', '.join(list(types)[:8])}")
+            kind = types[name]
             if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
                 raise InputError(f"{self.path}: column {name!r} holds {kind}: leave it out by columns")
 
     @property
     def shape(self) -> tuple[int, int]:
-        with self._opened() as file:
+        with self._open() as file:
             return file.metadata.num_rows, len(self._names())
 
     def chunks(self, n_rows: int) -> Iterator[np.ndarray]:
-        names, begin = self._names(), 0
+        names, n_filled = self._names(), 0
         chunk = np.empty((n_rows, len(names)), np.float32)
-        with self._opened() as file:
+        with self._open() as file:
             for batch in file.iter_batches(n_rows, columns=names):
-                for part in self._cut(batch, n_rows - begin, n_rows):
-                    chunk[begin : begin + len(part)] = part
-                    begin += len(part)
-                    if begin == n_rows:
+                for part in self._split(batch, n_rows - n_filled, n_rows):
+                    chunk[n_filled : n_filled + len(part)] = part
+                    n_filled += len(part)
+                    if n_filled == n_rows:
                         yield chunk
-                        chunk, begin = np.empty_like(chunk), 0
-        if begin:
-            yield chunk[:begin]
+                        chunk, n_filled = np.empty_like(chunk), 0
+        if n_filled:
+            yield chunk[:n_filled]
 
-    def _cut(self, batch: pa.RecordBatch, n_first: int, n_rows: int) -> Iterator[np.ndarray]:
+    def _split(self, batch: pa.RecordBatch, n_first: int, n_rows: int) -> Iterator[np.ndarray]:
         """A batch's numbers in two parts, where a chunk ends within it."""
-        for begin, end in ((0, n_first), (n_first, n_rows)):
-            part = batch.slice(begin, end - begin)
+        for start, stop in ((0, n_first), (n_first, n_rows)):
+            part = batch.slice(start, stop - start)
             if part.num_rows:
                 yield np.stack([self._numbers(part, name) for name in part.schema.names], 1)
 
@@ -156,16 +156,16 @@ class ParquetChunks:
         column = part.column(name)
         if column.null_count:
             raise InputError(f"{self.path}: column {name!r} has missing values: fill them or leave it out")
-        found: np.ndarray = column.to_numpy(zero_copy_only=False).astype(np.float32)
-        return found
+        numbers: np.ndarray = column.to_numpy(zero_copy_only=False).astype(np.float32)
+        return numbers
 
     def _names(self) -> list[str]:
         if self.columns is not None:
             return list(self.columns)
-        with self._opened() as file:
+        with self._open() as file:
             return list(file.schema_arrow.names)
 
-    def _opened(self) -> pq.ParquetFile:
+    def _open(self) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(self.path)
         except OSError as error:

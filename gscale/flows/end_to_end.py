@@ -24,9 +24,14 @@ from gscale.validation import check_rows
 class TrainingCurve(NamedTuple):
     """Negative log-likelihood in nats during a training with C checks.
 
-    ``steps`` (C + 1,) are the steps taken by each check, the start among them; ``train`` (C,) the means over
-    the batches since the check before; ``held_out`` (C + 1,) the means over the rows held out, zero without
-    any.
+    Attributes
+    ----------
+    steps : ndarray, shape (C + 1,)
+        Steps taken before each check; the first is at the start.
+    train : ndarray, shape (C,)
+        Means over the batches between two checks.
+    held_out : ndarray, shape (C + 1,)
+        Means over the rows held out, zero where there are none.
     """
 
     steps: np.ndarray
@@ -34,8 +39,18 @@ class TrainingCurve(NamedTuple):
     held_out: np.ndarray
 
 
-class Report(NamedTuple):
-    """What is told at each check: steps done and to do, and losses in nats, None without rows held out."""
+class TrainingProgress(NamedTuple):
+    """A training at a check.
+
+    Attributes
+    ----------
+    step, n_steps : int
+        Steps taken, and to take in all.
+    train : float
+        Mean loss over the batches since the check before, in nats.
+    held_out : float or None
+        Mean loss over the rows held out, in nats; None where there are none.
+    """
 
     step: int
     n_steps: int
@@ -43,15 +58,15 @@ class Report(NamedTuple):
     held_out: float | None
 
 
-class Keeper(Protocol):
-    """Where a training is kept, such as a `Checkpoint`."""
+class CheckpointStore(Protocol):
+    """A store for the state of a training, such as a `Checkpoint`."""
 
     def load(self, like: Any, setting: str) -> Any | None:
-        """What was kept, of the structure of ``like``; None if nothing was."""
+        """The saved state of the training called ``setting``, structured as ``like``; None without one."""
         ...
 
     def save(self, state: Any, setting: str) -> None:
-        """Keep the state of the training called ``setting``."""
+        """Save the state of the training called ``setting``."""
         ...
 
 
@@ -62,11 +77,12 @@ class TrainedLayer:
     Parameters
     ----------
     layer : Spec
-        The layer to begin with.
-    training : Adam
+        The layer that is fitted first.
+    training : Training
         How it is trained.
     parts : callable
-        What of it is trained: `AllParameters` or `MarginalParameters`, or a function that takes it from the layer.
+        Which parameters are trained: `AllParameters`, `MarginalParameters`, or a function that selects them
+        from the layer.
 
     Examples
     --------
@@ -85,11 +101,11 @@ class TrainedLayer:
 
     @property
     def marginal(self) -> Spec:
-        """What the layer makes each coordinate normal by."""
+        """The spec of the layer's marginal."""
         return getattr(self.layer, "marginal", self.layer)
 
     def check(self, dim: int, n_samples: int) -> None:
-        """Refuse what the layer refuses."""
+        """Refuse dimensions and numbers of rows that the layer refuses."""
         check = getattr(self.layer, "check", None)
         if check is not None:
             check(dim, n_samples)
@@ -101,10 +117,10 @@ class TrainedLayer:
 
 
 def trained(key: Array, x: Array, bijection: Any, training: Training, parts: Parts) -> Any:
-    """A layer or a flow trained on the rows x (N, D), with no look at how it goes: for jit and vmap."""
-    moving, still = split(unconstrain(bijection), parts)
-    best = training.minimise(key, _loss_with(still), moving, x)
-    return constrain(eqx.combine(best, still))
+    """A layer or a flow trained on the rows x (N, D) without checks of its losses: for jit and vmap."""
+    trainable, fixed = split(unconstrain(bijection), parts)
+    best = training.minimise(key, _loss_with(fixed), trainable, x)
+    return constrain(eqx.combine(best, fixed))
 
 
 def fit_end_to_end(
@@ -114,15 +130,15 @@ def fit_end_to_end(
     training: Training | None = None,
     *,
     parts: Parts | None = None,
-    checkpoint: Keeper | None = None,
-    report: Callable[[Report], None] | None = None,
+    checkpoint: CheckpointStore | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> tuple[Flow, TrainingCurve]:
     """Train all layers of a flow together on the negative log-likelihood.
 
-    The flow to begin with comes from `fit_layerwise`: fitted in full, it is a warm start; with couplings and
-    rotations of zero steps, ``Coupling(training=Training(n_steps=0))`` and ``TrainableRotation()``, a cold one
-    that is scaled to the data. Rotations that are not made for training (`Haar`, `PCA`, …) stay as they
-    are; those of `LearnedRotation` and `Householder` turn, and stay orthogonal.
+    The initial flow comes from `fit_layerwise`: fitted in full, it is a warm start; with untrained couplings
+    and rotations, ``Coupling(training=Training(n_steps=0))`` and ``TrainableRotation()``, a cold one that is
+    scaled to the data. The rotations of `TrainableRotation`, `LearnedRotation` and `Householder` are trained,
+    and stay orthogonal; others (`Haar`, `PCA`, …) are fixed.
 
     Parameters
     ----------
@@ -132,16 +148,17 @@ def fit_end_to_end(
         Training rows, at least 2, finite, no constant column; a share of them is held out to choose the best
         parameters by, see `Training`.
     flow : Flow
-        Where training begins.
-    training : Adam, optional
+        The flow before training.
+    training : Training, optional
         Steps, rate, batches, rows held out, patience.
     parts : callable, optional
-        What is trained: `AllParameters`, the default, `MarginalParameters`, or a function that takes it from the flow.
-    checkpoint : Checkpoint, optional
-        A file to keep the state in at each check. A training that was killed goes on from there, to the same
-        parameters; one that is done is only read.
-    report : callable, optional
-        Told a `Report` at each check, such as a `TrainingBar`.
+        Which parameters are trained: `AllParameters`, the default, `MarginalParameters`, or a function that
+        selects them from the flow.
+    checkpoint : CheckpointStore, optional
+        A `Checkpoint`, to which the state is saved at each check. A training that was killed is resumed from
+        there, with the same result; a finished one is only read.
+    on_progress : callable, optional
+        Called with a `TrainingProgress` at each check, such as a `TrainingBar`.
 
     Returns
     -------
@@ -177,132 +194,139 @@ def fit_end_to_end(
     check_rows(x, "x")
     if x.shape[1] != flow.dim:
         raise InputError(f"x has {x.shape[1]} columns: the flow has D = {flow.dim}")
-    moving, still = split(unconstrain(flow), parts)
-    if not jax.tree.leaves(moving):
+    trainable, fixed = split(unconstrain(flow), parts)
+    if not jax.tree.leaves(trainable):
         raise InputError(f"{parts!r} leaves nothing to train in this flow")
     if training.n_steps == 0:
         return flow, TrainingCurve(np.zeros(1, int), np.zeros(0), np.zeros(1))
-    run = _Run(key, training, still, *training.split(x), flow.dim, checkpoint)
-    setting = _fingerprint(key, x, flow, moving, training) if checkpoint else ""
-    state = run.resumed(_State.begin(run, moving), setting)
-    while state.check < training.checks and not bool(training.ended(state.progress)):
-        state = run.checked(state)
+    run = _Run(key, training, fixed, *training.split(x), flow.dim, checkpoint)
+    setting = _fingerprint(key, x, flow, trainable, training) if checkpoint else ""
+    state = run.resume(run.initial_state(trainable), setting)
+    while state.check < training.checks and not bool(training.out_of_patience(state.train_state)):
+        state = run.advance(state)
         if checkpoint is not None:
             checkpoint.save(state, setting)
-        if report is not None:
-            report(run.report(state))
-    return constrain(eqx.combine(state.progress.best, still)), run.curve(state)
+        if on_progress is not None:
+            on_progress(run.progress(state))
+    return constrain(eqx.combine(state.train_state.best, fixed)), run.curve(state)
 
 
 class _State(NamedTuple):
-    """All that a training needs to go on."""
+    """The state from which a training is resumed."""
 
     check: int
-    progress: TrainState[Any]
+    train_state: TrainState[Any]
     first: np.ndarray  # loss of the first batch
     train: np.ndarray
     held_out: np.ndarray
 
-    @staticmethod
-    def begin(run: "_Run", moving: Any) -> "_State":
-        progress = _begin(moving, run.still, run.held_out, run.training)
-        checks = run.training.checks
-        held_out = np.full(checks + 1, np.nan)
-        held_out[0] = progress.loss
-        return _State(0, progress, np.array(np.nan), np.full(checks, np.nan), held_out)
-
 
 class _Run(NamedTuple):
-    """What stays the same throughout a training."""
+    """The constants of a training."""
 
     key: Array
     training: Training
-    still: Any
+    fixed: Any
     fitted: Array
     held_out: Array
     dim: int
-    checkpoint: Keeper | None
+    checkpoint: CheckpointStore | None
 
-    def resumed(self, state: _State, setting: str) -> _State:
+    def initial_state(self, trainable: Any) -> _State:
+        state = _initial_state(trainable, self.fixed, self.held_out, self.training)
+        train, held_out = np.full(self.training.checks, np.nan), np.full(self.training.checks + 1, np.nan)
+        held_out[0] = state.loss
+        return _State(0, state, np.array(np.nan), train, held_out)
+
+    def resume(self, state: _State, setting: str) -> _State:
+        """The saved state, or the initial one where none is saved."""
         if self.checkpoint is None:
             return state
         return self.checkpoint.load(state, setting) or state
 
-    def checked(self, state: _State) -> _State:
-        """The steps up to the next check, refused if they lead nowhere."""
+    def advance(self, state: _State) -> _State:
+        """The state after the next check.
+
+        Raises
+        ------
+        FloatingPointError
+            If the steps up to it diverge.
+        """
         index = jnp.int32(state.check)
-        progress, batches, finite = _advance(
-            self.key, state.progress, self.still, self.fitted, self.held_out, index, self.training
+        train_state, batches, finite = _advance(
+            self.key, state.train_state, self.fixed, self.fitted, self.held_out, index, self.training
         )
         losses = np.asarray(batches, float)
         first = losses[:1].reshape(()) if state.check == 0 else state.first
-        self._refuse(state, losses, float(progress.loss), bool(finite), float(first))
+        self._check_losses(state, losses, float(train_state.loss), bool(finite), float(first))
         train, held_out = state.train.copy(), state.held_out.copy()
-        train[state.check], held_out[state.check + 1] = losses.mean(), float(progress.loss)
-        return _State(state.check + 1, progress, np.asarray(first), train, held_out)
+        train[state.check], held_out[state.check + 1] = losses.mean(), float(train_state.loss)
+        return _State(state.check + 1, train_state, np.asarray(first), train, held_out)
 
-    def _refuse(self, state: _State, losses: np.ndarray, held_out: float, finite: bool, first: float) -> None:
-        begun = state.check * self.training.steps_per_check
-        done = begun + len(losses)
+    def _check_losses(
+        self, state: _State, losses: np.ndarray, held_out: float, finite: bool, first: float
+    ) -> None:
+        before = state.check * self.training.steps_per_check
+        after = before + len(losses)
         bad = np.flatnonzero(~np.isfinite(losses))
         if bad.size:
-            problem = f"loss is {losses[bad[0]]} at step {begun + bad[0] + 1}"
+            problem = f"loss is {losses[bad[0]]} at step {before + bad[0] + 1}"
         elif not np.isfinite(held_out):
-            problem = f"loss on rows held out is {held_out} after step {done}"
+            problem = f"loss on rows held out is {held_out} after step {after}"
         elif not finite:
-            problem = f"loss is {losses[-1]:.6g} at step {done}, behind which parameters are not finite"
+            problem = f"loss is {losses[-1]:.6g} at step {after}, after which parameters are not finite"
         elif losses.mean() > first + self.dim:
             problem = (
-                f"loss diverges: {losses.mean():.6g} nats, the mean of steps {begun + 1} to {done}, is more "
-                f"than D = {self.dim} above {first:.6g} at the first"
+                f"loss diverges: {losses.mean():.6g} nats, the mean of steps {before + 1} to {after}, is "
+                f"more than D = {self.dim} above {first:.6g} at the first"
             )
         else:
             return
-        raise FloatingPointError(f"{problem}; {self._last_good(begun)}; try a lower learning_rate")
+        raise FloatingPointError(f"{problem}; {self._last_good(before)}; try a lower learning_rate")
 
     def _last_good(self, step: int) -> str:
         if self.checkpoint is None:
-            return "no checkpoint was asked for"
+            return "there is no checkpoint"
         return f"last good checkpoint: {f'step {step}, {self.checkpoint!r}' if step else 'none yet'}"
 
-    def report(self, state: _State) -> Report:
-        done, total = (n * self.training.steps_per_check for n in (state.check, self.training.checks))
+    def progress(self, state: _State) -> TrainingProgress:
+        step, n_steps = (n * self.training.steps_per_check for n in (state.check, self.training.checks))
         held_out = float(state.held_out[state.check]) if len(self.held_out) else None
-        return Report(done, total, float(state.train[state.check - 1]), held_out)
+        return TrainingProgress(step, n_steps, float(state.train[state.check - 1]), held_out)
 
     def curve(self, state: _State) -> TrainingCurve:
         steps = np.arange(state.check + 1) * self.training.steps_per_check
         return TrainingCurve(steps, state.train[: state.check], state.held_out[: state.check + 1])
 
 
-def _loss_with(still: Any) -> Loss[Any]:
-    def loss(moving: Any, rows: Array) -> Array:
-        bijection = constrain(eqx.combine(moving, still))
+def _loss_with(fixed: Any) -> Loss[Any]:
+    def loss(trainable: Any, rows: Array) -> Array:
+        bijection = constrain(eqx.combine(trainable, fixed))
         return negative_log_likelihood(*jax.vmap(bijection.forward)(rows))
 
     return loss
 
 
 @eqx.filter_jit
-def _begin(moving: Any, still: Any, held_out: Array, training: Training) -> TrainState[Any]:
-    return training.begin(_loss_with(still), moving, held_out)
+def _initial_state(trainable: Any, fixed: Any, held_out: Array, training: Training) -> TrainState[Any]:
+    return training.initial_state(_loss_with(fixed), trainable, held_out)
 
 
 @eqx.filter_jit
 def _advance(
-    key: Array, progress: Any, still: Any, fitted: Array, held_out: Array, index: Array, training: Training
+    key: Array, state: Any, fixed: Any, fitted: Array, held_out: Array, index: Array, training: Training
 ) -> tuple[TrainState[Any], Array, Array]:
-    progress, losses = training.advance(key, _loss_with(still), progress, fitted, held_out, index)
-    finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(progress.parameters)]
-    return progress, losses, jnp.stack(finite).all()
+    state, losses = training.advance(key, _loss_with(fixed), state, fitted, held_out, index)
+    finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state.parameters)]
+    return state, losses, jnp.stack(finite).all()
 
 
-def _fingerprint(key: Array, x: Array, flow: Flow, moving: Any, training: Training) -> str:
-    """A name for a training: of all that its result depends on."""
-    found = hashlib.sha256(f"{training!r} {jax.tree.structure(moving)}".encode())
-    structure = re.sub(r"0x[0-9a-f]+", "", str(jax.tree.structure(flow)))  # addresses of functions
-    found.update(structure.encode())
+def _fingerprint(key: Array, x: Array, flow: Flow, trainable: Any, training: Training) -> str:
+    """A name for a training: a digest of all that its result depends on."""
+    text = f"{training!r} {jax.tree.structure(trainable)} {jax.tree.structure(flow)}"
+    # the text of a function has its address, which is another one in each process
+    digest = hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", text).encode())
     for array in (jax.random.key_data(key), x, *jax.tree.leaves(eqx.filter(flow, eqx.is_array))):
-        found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Layers and flows: what a fitted model is, and how it is run forwards, backwards and sampled."""
+"""Layers and flows: fitted models, their densities and samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from gscale.bijections.base import Bijection, Spec
-from gscale.bijections.batching import PRODUCT, in_blocks, through_blocks
+from gscale.bijections.batching import PRODUCT_NUMBERS, in_blocks, through_blocks
 from gscale.metrics import normal_log_prob
 
 
@@ -41,7 +41,7 @@ class Layer(eqx.Module):
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """Which rotation, which marginal and, in between, which coupling a layer is made of.
+    """A layer's rotation, its marginal and, if there is one, the coupling between them.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class LayerSpec:
     coupling: Spec | None = None
 
     def check(self, dim: int, n_samples: int) -> None:
-        """Refuse what the parts can't be fitted to, as far as they tell before they are."""
+        """Refuse dimensions and numbers of rows that a part with a ``check`` of its own refuses."""
         for part in (self.rotation, self.coupling, self.marginal):
             check = getattr(part, "check", None)
             if check is not None:
@@ -70,7 +70,7 @@ class LayerSpec:
         return self.fit_through(key, x, x.shape[0])[0]
 
     def fit_through(self, key: Array, rows: Array, n_train: int) -> tuple[Layer, Array, Array]:
-        """Fit to the first rows, and send all of them through: no part is computed twice.
+        """Fit to the first rows and map all of them: no image is computed twice.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class LayerSpec:
             Random key; the layer is that of ``fit`` with the same key.
         rows : Array, shape (N + M, D)
         n_train : int
-            The rows N to fit to.
+            Number N of rows to fit to.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class LayerSpec:
         """
         rotation_key, coupling_key, marginal_key = jax.random.split(key, 3)
         rotation = self.rotation.fit(rotation_key, rows[:n_train])
-        rows, log_det = through_blocks(rotation.forward, rows, PRODUCT)
+        rows, log_det = through_blocks(rotation.forward, rows, PRODUCT_NUMBERS)
         coupling = None
         if self.coupling is not None:
             coupling = self.coupling.fit(coupling_key, rows[:n_train])

@@ -1,4 +1,4 @@
-"""Fitting flows: layer by layer without a loss."""
+"""Layer-wise fits of flows."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,10 @@ from jax import Array, lax
 
 from gscale.bijections.base import Bijection, Spec
 from gscale.bijections.batching import through_blocks
-from gscale.errors import InputError
 from gscale.flows.flow import Flow, LayerSpec
 from gscale.flows.stopping import History, Stopping
 from gscale.metrics import negative_log_likelihood
-from gscale.validation import check_rows
+from gscale.validation import check_at_least, check_rows
 
 
 class Losses(NamedTuple):
@@ -25,10 +24,17 @@ class Losses(NamedTuple):
 
 
 class FitState(eqx.Module):
-    """Where a layer-wise fit stands: all rows pushed through the layers so far.
+    """The state of a layer-wise fit: the images of all rows under the layers so far.
 
-    ``z`` (N + M, D) holds the images of the N training rows, then of the M test rows; ``log_det`` (2,) the
-    mean over either of log|det J|, in nats. Without test rows, M = 0, the training rows stand for them.
+    Attributes
+    ----------
+    z : Array, shape (N + M, D)
+        Images of the N training rows, then of the M test rows.
+    log_det : Array, shape (2,)
+        Mean of log|det J| over training and over test rows, in nats. Without test rows, M = 0, the training
+        rows are taken for both.
+    n_train : int
+        N.
     """
 
     z: Array
@@ -40,11 +46,11 @@ class FitState(eqx.Module):
         return Losses(*(negative_log_likelihood(z, log_det) for z, log_det in parts))
 
     def push(self, bijection: Bijection) -> "FitState":
-        """Send all rows through one more map, in one call: it is compiled once for train and test."""
-        return self.moved(*through_blocks(bijection.forward, self.z))
+        """Map all rows once more, in one call: it is compiled once for training and test rows."""
+        return self.replace(*through_blocks(bijection.forward, self.z))
 
-    def moved(self, z: Array, log_det: Array) -> "FitState":
-        """With new images z (N + M, D) of all rows, and log|det J| (N + M,) of the map to them."""
+    def replace(self, z: Array, log_det: Array) -> "FitState":
+        """The state with new images z (N + M, D) of all rows, and log|det J| (N + M,) of the map to them."""
         means = jnp.stack([part.mean() for part in self.split(log_det)])
         return FitState(z, self.log_det + means, self.n_train)
 
@@ -58,30 +64,30 @@ class FitState(eqx.Module):
 def start(
     key: Array, x: Array, x_test: Array | None, first: Spec | None
 ) -> tuple[FitState, Bijection | None]:
-    """Set out from the rows x (N, D) and x_test (M, D), through the map in front if there is one."""
+    """The state before the first layer of rows x (N, D) and x_test (M, D), behind a map in front, if any."""
     rows = x if x_test is None else jnp.concatenate([x, x_test])
-    progress = FitState(rows, jnp.zeros(2, x.dtype), x.shape[0])
+    state = FitState(rows, jnp.zeros(2, x.dtype), x.shape[0])
     if first is None:
-        return progress, None
+        return state, None
     bijection = first.fit(jax.random.fold_in(key, 0), x)
-    return progress.push(bijection), bijection
+    return state.push(bijection), bijection
 
 
-def add_layer(key: Array, progress: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection]:
-    """Fit layer ``index`` (from 0) to the training images and push all images through it.
+def add_layer(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection]:
+    """Fit layer ``index`` (from 0) to the training images and map all images by it.
 
-    The layer's key depends on ``key`` and ``index`` alone: a deeper fit begins with the same layers.
+    The layer's key depends on ``key`` and ``index`` alone: a deeper fit has the same first layers.
     """
     if isinstance(spec, LayerSpec):
-        layer, z, log_det = spec.fit_through(layer_key(key, index), progress.z, progress.n_train)
-        return progress.moved(z, log_det), layer
-    train, _ = progress.split(progress.z)
+        layer, z, log_det = spec.fit_through(layer_key(key, index), state.z, state.n_train)
+        return state.replace(z, log_det), layer
+    train, _ = state.split(state.z)
     bijection = spec.fit(layer_key(key, index), train)
-    return progress.push(bijection), bijection
+    return state.push(bijection), bijection
 
 
 def layer_key(key: Array, index: Array) -> Array:
-    """Key of layer ``index``, counted from 0; fold 0 is the map in front."""
+    """Key of layer ``index``, counted from 0; fold 0 is that of the map in front."""
     return jax.random.fold_in(key, index + 1)
 
 
@@ -95,7 +101,7 @@ def fit_layerwise(
     first: Spec | None = None,
     stopping: Stopping | None = None,
 ) -> tuple[Flow, Losses]:
-    """Gaussianize: fit a layer, push the data through it, and again, without any loss to minimise.
+    """Gaussianize: fit a layer, map the rows by it, and repeat; no loss is minimised.
 
     Parameters
     ----------
@@ -142,12 +148,10 @@ def fit_layerwise(
     >>> losses.train.shape, bool(losses.train[-1] < losses.train[0])
     ((11,), True)
     """
-    if n_layers < 1:
-        raise InputError(f"n_layers is {n_layers}: a flow needs at least 1 layer")
+    check_at_least(1, {"n_layers": n_layers})
     check_rows(x, "x")
-    x = (
-        x if isinstance(x, Array) else jax.device_put(np.asarray(x))
-    )  # jnp.asarray takes the rows' memory twice
+    # jnp.asarray would take the rows' memory twice
+    x = x if isinstance(x, Array) else jax.device_put(np.asarray(x))
     if stopping is not None:
         return _fit_until(key, x, x_test, spec, first, n_layers, stopping)
     x_test = None if x_test is None else jnp.asarray(x_test, x.dtype)
@@ -158,14 +162,14 @@ def fit_layerwise(
 def _fit_layerwise(
     key: Array, x: Array, x_test: Array | None, spec: Spec, first: Spec | None, n_layers: int
 ) -> tuple[Flow, Losses]:
-    begin, first_map = start(key, x, x_test, first)
+    initial, first_map = start(key, x, x_test, first)
 
-    def step(progress: FitState, index: Array) -> tuple[FitState, tuple[Bijection, Losses]]:
-        progress, layer = add_layer(key, progress, spec, index)
-        return progress, (layer, progress.losses())
+    def step(state: FitState, index: Array) -> tuple[FitState, tuple[Bijection, Losses]]:
+        state, layer = add_layer(key, state, spec, index)
+        return state, (layer, state.losses())
 
-    _, (layers, later) = lax.scan(step, begin, jnp.arange(n_layers))
-    losses = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), begin.losses(), later)
+    _, (layers, later) = lax.scan(step, initial, jnp.arange(n_layers))
+    losses = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), initial.losses(), later)
     return Flow(layers, first_map, x.shape[-1]), losses
 
 
@@ -179,10 +183,10 @@ def _fit_until(
     stopping: Stopping,
 ) -> tuple[Flow, Losses]:
     held_out = None if x_test is None else jnp.asarray(x_test, x.dtype)
-    progress, first_map, losses = _first_step(key, x, held_out, first)
+    state, first_map, losses = _first_step(key, x, held_out, first)
     curve, layers = [losses], list[Bijection]()
     for index in range(n_layers):
-        progress, layer, losses = _next_step(key, progress, spec, jnp.asarray(index))
+        state, layer, losses = _next_step(key, state, spec, jnp.asarray(index))
         layers.append(layer)
         curve.append(losses)
         train, test = _finite_losses(curve)
@@ -190,10 +194,10 @@ def _fit_until(
         history = History(train, None if x_test is None else test, marginal, x.shape[1], x.shape[0])
         if stopping.ended(history):
             break
-    n_kept = stopping.kept(history)
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves)[:n_kept], *layers)
-    kept = jax.tree.map(lambda *values: jnp.stack(values), *curve[: n_kept + 1])
-    return Flow(stacked, first_map, x.shape[-1]), kept
+    depth = stopping.n_layers_to_keep(history)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves)[:depth], *layers)
+    stacked_losses = jax.tree.map(lambda *values: jnp.stack(values), *curve[: depth + 1])
+    return Flow(stacked, first_map, x.shape[-1]), stacked_losses
 
 
 def _finite_losses(curve: list[Losses]) -> np.ndarray:
@@ -209,13 +213,11 @@ def _finite_losses(curve: list[Losses]) -> np.ndarray:
 def _first_step(
     key: Array, x: Array, x_test: Array | None, first: Spec | None
 ) -> tuple[FitState, Bijection | None, Losses]:
-    progress, bijection = start(key, x, x_test, first)
-    return progress, bijection, progress.losses()
+    state, bijection = start(key, x, x_test, first)
+    return state, bijection, state.losses()
 
 
 @eqx.filter_jit
-def _next_step(
-    key: Array, progress: FitState, spec: Spec, index: Array
-) -> tuple[FitState, Bijection, Losses]:
-    progress, layer = add_layer(key, progress, spec, index)
-    return progress, layer, progress.losses()
+def _next_step(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection, Losses]:
+    state, layer = add_layer(key, state, spec, index)
+    return state, layer, state.losses()

@@ -1,4 +1,4 @@
-"""How far a long run has come, on the terminal."""
+"""Progress bars of long runs, on the terminal."""
 
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from gscale.flows.end_to_end import Report
+    from gscale.flows.end_to_end import TrainingProgress
 
 
 def timed_progress(count: str, console: Console) -> Progress:
-    """A bar with a count in rich's markup, the time gone, the time left and a description."""
+    """A bar with a count in rich's markup, the elapsed time, the time left and a description."""
     return Progress(
         BarColumn(),
         TextColumn(count),
@@ -25,7 +25,7 @@ def timed_progress(count: str, console: Console) -> Progress:
 
 
 class TrainingBar:
-    """The steps of a training, its time left and its losses: a ``report`` for `fit_end_to_end`.
+    """The steps of a training, its time left and its losses: an ``on_progress`` for `fit_end_to_end`.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class TrainingBar:
     Examples
     --------
     >>> import io
-    >>> from gscale.flows.end_to_end import Report
+    >>> from gscale.flows.end_to_end import TrainingProgress
     >>> with TrainingBar(Console(file=io.StringIO())) as bar:
-    ...     bar(Report(step=10, n_steps=20, train=3.5, held_out=3.6))
+    ...     bar(TrainingProgress(step=10, n_steps=20, train=3.5, held_out=3.6))
     ...     bar.text
     'train 3.5, held out 3.6 nats'
     """
@@ -45,19 +45,19 @@ class TrainingBar:
     def __init__(self, console: Console | None = None) -> None:
         self.text = ""
         count = "{task.completed}/{task.total} steps"
-        self._progress = timed_progress(count, console or Console(stderr=True))
-        self._task = self._progress.add_task("", total=None)
+        self._bar = timed_progress(count, console or Console(stderr=True))
+        self._task = self._bar.add_task("", total=None)
 
     def __enter__(self) -> "TrainingBar":
-        self._progress.start()
+        self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._bar.stop()
 
-    def __call__(self, report: "Report") -> None:
-        held_out = "" if report.held_out is None else f", held out {report.held_out:.6g}"
-        self.text = f"train {report.train:.6g}{held_out} nats"
-        self._progress.update(self._task, completed=report.step, total=report.n_steps, description=self.text)
+    def __call__(self, progress: "TrainingProgress") -> None:
+        held_out = "" if progress.held_out is None else f", held out {progress.held_out:.6g}"
+        self.text = f"train {progress.train:.6g}{held_out} nats"
+        self._bar.update(self._task, completed=progress.step, total=progress.n_steps, description=self.text)

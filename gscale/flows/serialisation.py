@@ -1,11 +1,13 @@
-"""Models on disk: one .safetensors file, its header says how arrays are nested. Reading runs nothing."""
+"""Models on disk: arrays in one .safetensors file, and their structure as JSON in its header.
+
+The structure names specs and maps of gscale by their stored names (see `gscale.naming`): reading a file makes
+these, and runs no code that is in the file.
+"""
 
 import hashlib
-import importlib
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,21 +19,13 @@ import numpy as np
 import safetensors
 from safetensors.numpy import save as as_safetensors
 
-from gscale.errors import InputError
+from gscale.errors import InputError, one_line
 from gscale.flows.flow import Flow
+from gscale.naming import class_named, is_stored, stored_name
+from gscale.runtime import write_output
 
-_FORMAT = "1"
+_FORMAT = "2"
 _ENDING = ".safetensors"
-# The only rooms whose maps and specs a file may name; nothing of them but its fields is ever called.
-_ROOMS = {
-    f"gscale.{room}"
-    for room in (
-        *("conditioner", "coupling", "elementwise", "flow", "learned", "marginals", "mixture", "optimise"),
-        *("end_to_end", "rotations", "stopping", "transformer"),
-        *("estimators.columns", "estimators.detector", "estimators.encoder"),
-        *("images.classifier", "images.cvae", "images.network"),
-    )
-}
 
 
 def save_flow(path: Path | str, flow: Flow) -> None:
@@ -74,7 +68,7 @@ def load_flow(path: Path | str) -> Flow:
     """
     flow = load(path, "flow")
     if not isinstance(flow, Flow):
-        raise InputError(f"{path} holds a {type(flow).__name__}, no flow")
+        raise InputError(f"{path} holds a {type(flow).__name__}, not a flow")
     return flow
 
 
@@ -86,11 +80,11 @@ def save(path: Path | str, kind: str, content: Any, summary: Mapping[str, Any]) 
     path : Path or str
         The file, a .safetensors.
     kind : str
-        What it is, for who reads it.
+        Kind of the content, such as "flow": `load` refuses any other.
     content : object
         Made of the maps and specs of gscale, arrays, numbers, text, None, lists, tuples and dicts.
     summary : mapping
-        What the header says to a human about the content, as JSON has it.
+        A description for people, in the header of the file, as JSON has it.
 
     Raises
     ------
@@ -99,8 +93,8 @@ def save(path: Path | str, kind: str, content: Any, summary: Mapping[str, Any]) 
     """
     path = Path(path)
     check_ending(path)
-    arrays: list[np.ndarray] = []
-    structure = json.dumps(_described(content, arrays))
+    parts: list[np.ndarray] = []
+    structure = json.dumps(_to_json(content, parts))
     header = {
         "format": _FORMAT,
         "gscale": version("gscale"),
@@ -108,34 +102,33 @@ def save(path: Path | str, kind: str, content: Any, summary: Mapping[str, Any]) 
         "summary": json.dumps(summary, ensure_ascii=False),
         "structure": structure,
     }
-    named = {f"array_{i}": np.ascontiguousarray(array) for i, array in enumerate(arrays)}
-    write_whole(path, as_safetensors(named, {**header, "sha256": _digest_of(header, named)}))
+    arrays = {f"array_{i}": np.ascontiguousarray(part) for i, part in enumerate(parts)}
+    write_output(path, as_safetensors(arrays, {**header, "sha256": _checksum(header, arrays)}))
 
 
 def load(path: Path | str, kind: str) -> Any:
-    """Read what `save` wrote, if it is of that kind.
+    """Read the content of a file that `save` wrote.
 
     Raises
     ------
     InputError
-        If it is no such file, is cut short or changed, or of another kind or a newer format.
+        If it is no such file, is cut short or changed, or of another kind or format.
     """
     path = Path(path)
-    header, named = _read(path)
-    if header.get("format") != _FORMAT:
-        raise InputError(
-            f"{path} has format {header.get('format')!r}: this gscale reads {_FORMAT!r}, update it"
-        )
-    if _digest_of(header, named) != header.get("sha256"):
-        raise InputError(f"{path} is damaged: its content is not what its checksum is of")
+    header, arrays = _read(path)
+    if header["format"] != _FORMAT:
+        remedy = "fit and save it again" if header["format"] == "1" else "update gscale"
+        raise InputError(f"{path} has format {header['format']!r}, this gscale reads {_FORMAT!r}: {remedy}")
+    if _checksum(header, arrays) != header.get("sha256"):
+        raise InputError(f"{path} is damaged: its content does not have the checksum in its header")
     if header["kind"] != kind:
-        raise InputError(f"{path} holds a {header['kind']}, no {kind}")
+        raise InputError(f"{path} holds a {header['kind']}, not a {kind}")
     try:
-        return _built(json.loads(header["structure"]), named)
+        return _from_json(json.loads(header["structure"]), arrays)
     except InputError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{path} is no {kind} saved by gscale: {_one_line(error)}") from None
+        raise InputError(f"{path} is no {kind} saved by gscale: {one_line(error)}") from None
 
 
 def header_of(path: Path | str) -> dict[str, str]:
@@ -146,11 +139,11 @@ def header_of(path: Path | str) -> dict[str, str]:
     InputError
         If it is no such file.
     """
-    return _read(Path(path), arrays=False)[0]
+    return _read(Path(path), with_arrays=False)[0]
 
 
 def check_ending(path: Path) -> None:
-    """Refuse a name that does not say what the file is, before there is anything to write."""
+    """Refuse a file name with another ending: called before a model is fitted, not when it is written."""
     if not path.name.endswith(_ENDING):
         raise InputError(f"{path} does not end in {_ENDING}")
 
@@ -166,93 +159,70 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
-def _read(path: Path, *, arrays: bool = True) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _read(path: Path, *, with_arrays: bool = True) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     try:
         with path.open("rb"), safetensors.safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             # An open file can only be iterated over by its keys().
-            named = {name: file.get_tensor(name) for name in file.keys()} if arrays else {}  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()} if with_arrays else {}  # noqa: SIM118
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except (safetensors.SafetensorError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is no readable .safetensors file: {_one_line(error)}") from None
+        raise InputError(f"{path} is no readable .safetensors file: {one_line(error)}") from None
     if not {"format", "kind", "structure"} <= header.keys():
-        raise InputError(f"{path} was not saved by gscale: its header says nothing of it")
-    return header, named
+        raise InputError(f"{path} was not saved by gscale: its header has no format, kind and structure")
+    return header, arrays
 
 
-def _digest_of(header: Mapping[str, str], named: Mapping[str, np.ndarray]) -> str:
-    told = {key: text for key, text in header.items() if key != "sha256"}
-    found = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for name in sorted(named):
-        found.update(f"{name} {named[name].dtype} {named[name].shape}".encode())
-        found.update(np.ascontiguousarray(named[name]).data)
-    return found.hexdigest()
+def _checksum(header: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
+    content = {key: text for key, text in header.items() if key != "sha256"}
+    checksum = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for name in sorted(arrays):
+        checksum.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        checksum.update(np.ascontiguousarray(arrays[name]).data)
+    return checksum.hexdigest()
 
 
-def _described(part: Any, arrays: list[np.ndarray]) -> Any:
+def _to_json(part: Any, arrays: list[np.ndarray]) -> Any:
+    """The structure of a part as JSON has it; its arrays are appended to the list."""
+    if isinstance(part, np.generic):
+        part = part.item()
     if part is None or isinstance(part, bool | int | float | str):
         return part
     if isinstance(part, jax.Array | np.ndarray) and part.dtype != object:
         arrays.append(np.asarray(part))
         return {"array" if isinstance(part, jax.Array) else "numpy": f"array_{len(arrays) - 1}"}
     if isinstance(part, list | tuple):
-        return {type(part).__name__: [_described(item, arrays) for item in part]}
+        return {type(part).__name__: [_to_json(item, arrays) for item in part]}
     if isinstance(part, dict):
-        return {"dict": {str(key): _described(item, arrays) for key, item in part.items()}}
-    kind = type(part)
-    if kind.__module__ not in _ROOMS or not is_dataclass(part):
-        raise InputError(f"a {kind.__name__} cannot be saved: only what comes with gscale is")
-    inside = {field.name: _described(getattr(part, field.name), arrays) for field in fields(part)}
-    return {"of": f"{kind.__module__}:{kind.__qualname__}", "fields": inside}
+        return {"dict": {str(key): _to_json(item, arrays) for key, item in part.items()}}
+    if not is_stored(type(part)):
+        raise InputError(f"a {type(part).__name__} cannot be saved: only the specs and maps of gscale can be")
+    inside = {field.name: _to_json(getattr(part, field.name), arrays) for field in fields(part)}
+    return {"class": stored_name(type(part)), "fields": inside}
 
 
-def _built(found: Any, named: Mapping[str, np.ndarray]) -> Any:
-    if not isinstance(found, dict):
-        return found
-    if "array" in found:
-        return jnp.asarray(named[found["array"]])
-    if "numpy" in found:
-        return named[found["numpy"]]
-    if "list" in found:
-        return [_built(item, named) for item in found["list"]]
-    if "tuple" in found:
-        return tuple(_built(item, named) for item in found["tuple"])
-    if "dict" in found:
-        return {key: _built(item, named) for key, item in found["dict"].items()}
-    return _dataclass(found, named)
-
-
-def _dataclass(found: dict[str, Any], named: Mapping[str, np.ndarray]) -> Any:
-    """A map with its fields as they were, or a spec, which looks at its own."""
-    module, _, name = found["of"].partition(":")
-    kind: Any = getattr(importlib.import_module(module), name, None) if module in _ROOMS else None
-    if not (isinstance(kind, type) and kind.__module__ == module and is_dataclass(kind)):
-        raise InputError(f"{found['of']} is no map or spec of gscale")
-    inside = {field.name: _built(found["fields"][field.name], named) for field in fields(kind)}
+def _from_json(content: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The part of a structure; the only code that runs is that of the specs of gscale when they are made."""
+    if not isinstance(content, dict):
+        return content
+    if "array" in content:
+        return jnp.asarray(arrays[content["array"]])
+    if "numpy" in content:
+        return arrays[content["numpy"]]
+    if "list" in content:
+        return [_from_json(item, arrays) for item in content["list"]]
+    if "tuple" in content:
+        return tuple(_from_json(item, arrays) for item in content["tuple"])
+    if "dict" in content:
+        return {key: _from_json(item, arrays) for key, item in content["dict"].items()}
+    kind = class_named(content["class"])
+    if kind is None:
+        raise InputError(f"{content['class']!r} is no map or spec of gscale")
+    inside = {name: _from_json(item, arrays) for name, item in content["fields"].items()}
     if not issubclass(kind, eqx.Module):
         return kind(**inside)
     part = object.__new__(kind)
-    for field, value in inside.items():
-        object.__setattr__(part, field, value)
+    for field in fields(kind):
+        object.__setattr__(part, field.name, inside[field.name])
     return part
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:99]
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it: it is whole or not there.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; choose another file") from None

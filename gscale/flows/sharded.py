@@ -1,4 +1,4 @@
-"""Flows of rows that are split over devices: each keeps its own, and only sums of them go around."""
+"""Flows of rows that are split over devices: only counts and sums of columns are all-reduced."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 
 from gscale.bijections.base import Bijection
 from gscale.bijections.batching import in_blocks
-from gscale.bijections.histogram_quantiles import InMemory, check_counted, deviation
+from gscale.bijections.histogram_quantiles import RowsInMemory, TailSums, check_countable, deviation
 from gscale.errors import InputError
 from gscale.flows.flow import Flow, LayerSpec
 from gscale.flows.layerwise import Losses, fit_layerwise
-from gscale.validation import check_rows
+from gscale.validation import check_at_least, check_rows
 
 _ROWS = "rows"  # the axis of the mesh
 
@@ -32,7 +31,7 @@ def shard_rows(x: np.ndarray | Array, devices: Sequence[jax.Device] | None = Non
     x : array, shape (N, D)
         On several hosts, the rows of this one; all have as many.
     devices : sequence of jax.Device, optional
-        All there are, of all hosts, if not given.
+        The devices of all hosts, if not given.
 
     Raises
     ------
@@ -61,8 +60,8 @@ def fit_sharded(
 ) -> tuple[Flow, Losses]:
     """`fit_layerwise` on rows split over devices: the same flow, to within the dtype's rounding.
 
-    Each device pushes its own rows through the layers; what goes around are a few counts and sums of each
-    column. The flow is on all devices.
+    Each device maps its own rows; a few counts and sums of each column are all-reduced. The flow is on all
+    devices.
 
     Parameters
     ----------
@@ -71,7 +70,8 @@ def fit_sharded(
     x : Array, shape (N, D)
         Of `shard_rows`.
     spec : LayerSpec
-        Its rotation doesn't look at rows, as Haar's; its marginal counts them: Quantiles or Moments.
+        Its rotation does not depend on the rows, such as Haar; its marginal is fitted by counting: Quantiles
+        or Moments.
     n_layers : int
         Number of layers L, at least 1.
     first : Spec, optional
@@ -92,16 +92,15 @@ def fit_sharded(
     Examples
     --------
     >>> from gscale import Haar, Quantiles
-    >>> x = shard_rows(np.random.default_rng(0).gamma(2, size=(8000, 2)))  # on however many there are
+    >>> x = shard_rows(np.random.default_rng(0).gamma(2, size=(8000, 2)))  # on all devices
     >>> flow, losses = fit_sharded(jax.random.key(0), x, LayerSpec(Haar(), Quantiles()), 3)
     >>> in_shards(flow.log_prob, x).shape, bool(losses.train[-1] < losses.train[0])
     ((8000,), True)
     """
-    if n_layers < 1:
-        raise InputError(f"n_layers is {n_layers}: a flow needs at least 1 layer")
+    check_at_least(1, {"n_layers": n_layers})
     mesh = _mesh(x)
-    check_counted(spec, first, x.shape[1])
-    lowest, highest, finite = _look(mesh, x)
+    check_countable(spec, first, x.shape[1])
+    lowest, highest, finite = _column_ranges(mesh, x)
     if not finite.all():
         column = int(np.argmin(finite))
         raise InputError(f"x: column {column} holds NaN or infinity: drop or fill such rows first")
@@ -110,7 +109,7 @@ def fit_sharded(
 
 
 def in_shards(function: Callable[[Array], Any], rows: Array) -> Any:
-    """``jax.vmap(function)(rows)`` for rows of `shard_rows`; each device computes its own, and keeps them.
+    """``jax.vmap(function)(rows)`` for rows of `shard_rows`; results stay on the device of their rows.
 
     Parameters
     ----------
@@ -134,83 +133,81 @@ def _mesh(x: Array) -> Mesh:
 
 
 @dataclass(frozen=True, eq=False)
-class _Shards:
-    """All rows, as a device sees them that has a part, (N/k, D)."""
+class _ShardedRows:
+    """Statistics of the rows of all k devices, from the part (N/k, D) of this one."""
 
-    own: InMemory
+    local: RowsInMemory
 
     @property
     def n(self) -> int:
-        return self.own.n * lax.axis_size(_ROWS)
+        return self.local.n * lax.axis_size(_ROWS)
 
     def ends(self) -> tuple[Array, Array]:
-        lowest, highest = self.own.ends()
+        lowest, highest = self.local.ends()
         return lax.pmin(lowest, _ROWS), lax.pmax(highest, _ROWS)
 
     def moments(self) -> tuple[Array, Array]:
         lowest, highest = self.ends()
-        mean = lax.pmean(self.own.x.mean(0), _ROWS)
+        mean = lax.pmean(self.local.x.mean(0), _ROWS)
         furthest = jnp.maximum(highest - mean, mean - lowest)
         unit = furthest + jnp.finfo(mean.dtype).tiny  # squares of what is far away stay finite
-        squares = (deviation(self.own.x, mean, furthest) / unit) ** 2
+        squares = (deviation(self.local.x, mean, furthest) / unit) ** 2
         return mean, unit * jnp.sqrt(lax.pmean(squares, _ROWS))
 
     def counts(self, edges: Array, n_bins: int) -> Array:
-        return lax.psum(self.own.counts(edges, n_bins), _ROWS)
+        return lax.psum(self.local.counts(edges, n_bins), _ROWS)
 
-    def beyond(self, lowest: Array, highest: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        sums: tuple[tuple[Array, Array], tuple[Array, Array]] = lax.psum(
-            self.own.beyond(lowest, highest), _ROWS
-        )
+    def tail_sums(self, lowest: Array, highest: Array) -> TailSums:
+        sums: TailSums = lax.psum(self.local.tail_sums(lowest, highest), _ROWS)
         return sums
 
-    def repeat(self, again: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
-        return self.own.repeat(again, step, state)  # all devices count the same, and end together
+    def while_loop(self, unfinished: Callable[[Any], Array], step: Callable[[Any], Any], state: Any) -> Any:
+        return self.local.while_loop(unfinished, step, state)  # equal counts: all devices end together
 
 
 @dataclass(frozen=True)
-class _Counted:
-    """A marginal fitted to the rows of all devices."""
+class _ShardedMarginal:
+    """A marginal that is fitted to the rows of all devices."""
 
     marginal: Any
 
     def fit(self, key: Array, x: Array) -> Bijection:
-        fitted: Bijection = self.marginal.fit_counted(_Shards(InMemory(x)))
+        fitted: Bijection = self.marginal.fit_counted(_ShardedRows(RowsInMemory(x)))
         return fitted
 
 
 @eqx.filter_jit
 def _fit(mesh: Mesh, key: Array, x: Array, spec: LayerSpec, n_layers: int, first: Any) -> tuple[Flow, Losses]:
-    layer = LayerSpec(spec.rotation, _Counted(spec.marginal))
-    front = None if first is None else _Counted(first)
+    layer = LayerSpec(spec.rotation, _ShardedMarginal(spec.marginal))
+    front = None if first is None else _ShardedMarginal(first)
 
     @partial(jax.shard_map, mesh=mesh, in_specs=(P(), P(_ROWS)), out_specs=P(), check_vma=False)
-    def fit(key: Array, own: Array) -> tuple[Flow, Losses]:
-        flow, losses = fit_layerwise(key, own, layer, n_layers, first=front)
+    def fit(key: Array, local: Array) -> tuple[Flow, Losses]:
+        flow, losses = fit_layerwise(key, local, layer, n_layers, first=front)
         return flow, lax.pmean(losses, _ROWS)
 
-    found: tuple[Flow, Losses] = fit(key, x)
-    return found
+    fitted: tuple[Flow, Losses] = fit(key, x)
+    return fitted
 
 
 @eqx.filter_jit
 def _in_shards(mesh: Mesh, function: Callable[[Array], Any], rows: Array) -> Any:
     @partial(jax.shard_map, mesh=mesh, in_specs=(P(), P(_ROWS)), out_specs=P(_ROWS), check_vma=False)
-    def each(arrays: Any, own: Array) -> Any:
-        return in_blocks(eqx.combine(arrays, static), own)
+    def apply(arrays: Any, local: Array) -> Any:
+        return in_blocks(eqx.combine(arrays, static), local)
 
     arrays, static = eqx.partition(function, eqx.is_array)
-    return each(arrays, rows)
+    return apply(arrays, rows)
 
 
 @eqx.filter_jit
-def _look(mesh: Mesh, x: Array) -> tuple[Array, Array, Array]:
-    """Least and greatest value (D,) of the columns, and which hold finite values alone."""
+def _column_ranges(mesh: Mesh, x: Array) -> tuple[Array, Array, Array]:
+    """Least and greatest value (D,) of the columns, and which of them have finite values only."""
 
     @partial(jax.shard_map, mesh=mesh, in_specs=P(_ROWS), out_specs=P(), check_vma=False)
-    def look(own: Array) -> tuple[Array, Array, Array]:
-        strange = lax.psum((~jnp.isfinite(own)).sum(0), _ROWS)
-        return lax.pmin(own.min(0), _ROWS), lax.pmax(own.max(0), _ROWS), strange == 0
+    def ranges(local: Array) -> tuple[Array, Array, Array]:
+        n_not_finite = lax.psum((~jnp.isfinite(local)).sum(0), _ROWS)
+        return lax.pmin(local.min(0), _ROWS), lax.pmax(local.max(0), _ROWS), n_not_finite == 0
 
-    found: tuple[Array, Array, Array] = look(x)
-    return found
+    result: tuple[Array, Array, Array] = ranges(x)
+    return result

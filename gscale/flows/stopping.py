@@ -1,4 +1,4 @@
-"""When a layer-wise fit has enough layers: rules that look at the losses so far."""
+"""Stopping rules of layer-wise fits, by the losses so far."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -7,12 +7,22 @@ import numpy as np
 
 from gscale.bijections.base import Spec
 from gscale.errors import InputError
+from gscale.validation import check_at_least
 
 
 class History(NamedTuple):
-    """What a fit has come to: losses with 0 … l layers in nats, (l + 1,), and what they are of.
+    """The losses of a fit with 0 … l layers, and the setting that they are of.
 
-    ``test`` is None where no rows are held out; ``marginal`` is the spec of the layers' marginal.
+    Attributes
+    ----------
+    train : ndarray, shape (l + 1,)
+        Negative log-likelihood of the rows fitted to, in nats.
+    test : ndarray, shape (l + 1,), or None
+        That of rows held out; None where there are none.
+    marginal : Spec
+        The marginal of the layers.
+    dim, n_samples : int
+        D, and the rows N fitted to.
     """
 
     train: np.ndarray
@@ -33,19 +43,19 @@ class Stopping(Protocol):
         """Whether to add no more layers."""
         ...
 
-    def kept(self, history: History) -> int:
+    def n_layers_to_keep(self, history: History) -> int:
         """How many of the layers to keep, once no more are added."""
         ...
 
 
 @dataclass(frozen=True)
 class InformationCriterion:
-    """Go on while layers gain more on new rows than their parameters lose there.
+    """Add layers while they gain more on new rows than their parameters lose there.
 
     With k parameters a coordinate, the gains of a layer on the N rows it is fitted to and on new rows differ
-    by k·D/N nats, however they share them (docs/theory.md): the layer pays while the gain on the
-    fitted rows is above k·D/N. No row is held out for it. The gain is the mean over the last ``window``
-    layers; those are given up when it is too low.
+    by k·D/N nats (docs/theory.md): the layer is worth its parameters while the gain on the fitted rows is
+    above k·D/N. No row is held out for it. The gain is the mean over the last ``window`` layers; these are
+    dropped when it is too low.
 
     Parameters
     ----------
@@ -61,22 +71,21 @@ class InformationCriterion:
     ----------
     Akaike, "A new look at the statistical model identification", IEEE Transactions on Automatic Control 19
     (1974). Efron, "The estimation of prediction error", Journal of the American Statistical Association 99
-    (2004), for fits that are no maximum of the likelihood.
+    (2004), for fits that do not maximise the likelihood.
 
     Examples
     --------
     >>> from gscale.bijections.marginals import Moments
     >>> rule = InformationCriterion(window=2)
     >>> history = History(np.array([5.0, 4.0, 3.5, 3.494, 3.488]), None, Moments(), dim=10, n_samples=1000)
-    >>> rule.ended(history), rule.kept(history)
+    >>> rule.ended(history), rule.n_layers_to_keep(history)
     (True, 2)
     """
 
     window: int = 5
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise InputError(f"window is {self.window}: the mean is over at least 1 layer")
+        check_at_least(1, {"window": self.window})
 
     def ended(self, history: History) -> bool:
         """Whether the last layers were not worth their parameters."""
@@ -85,16 +94,16 @@ class InformationCriterion:
             return False
         return bool(history.train[-1 - self.window] - history.train[-1] <= self.window * cost)
 
-    def kept(self, history: History) -> int:
+    def n_layers_to_keep(self, history: History) -> int:
         """All layers, or all before the window that ended the fit."""
         return history.n_layers - self.window if self.ended(history) else history.n_layers
 
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Go on until the loss on held-out rows has had no new minimum for some layers, and cut back to it.
+    """Add layers until the loss on held-out rows has had no new minimum for some layers; end at the minimum.
 
-    These rows choose the depth: for a loss that nothing was chosen by, keep others.
+    The depth is chosen by these rows: an unbiased loss needs other ones.
 
     Parameters
     ----------
@@ -111,29 +120,30 @@ class EarlyStopping:
     >>> from gscale.bijections.marginals import Moments
     >>> rule, losses = EarlyStopping(patience=2), np.array([5.0, 4.0, 4.1, 4.2])
     >>> history = History(losses, losses, Moments(), dim=10, n_samples=1000)
-    >>> rule.ended(history), rule.kept(history)
+    >>> rule.ended(history), rule.n_layers_to_keep(history)
     (True, 1)
     """
 
     patience: int = 10
 
     def __post_init__(self) -> None:
-        if self.patience < 1:
-            raise InputError(f"patience is {self.patience}: it is at least 1 layer")
+        check_at_least(1, {"patience": self.patience})
 
     def ended(self, history: History) -> bool:
         """Whether the minimum lies ``patience`` layers back."""
-        return history.n_layers - self.kept(history) >= self.patience
+        return history.n_layers - self.n_layers_to_keep(history) >= self.patience
 
-    def kept(self, history: History) -> int:
+    def n_layers_to_keep(self, history: History) -> int:
         """The layers up to the minimum."""
         if history.test is None:
-            raise InputError(f"{self!r} looks at rows that are not fitted to: give x_test")
+            raise InputError(f"{self!r} needs rows that are not fitted to: give x_test")
         return int(history.test.argmin())
 
 
 def _n_parameters(history: History) -> int:
     count = getattr(history.marginal, "n_parameters", None)
     if count is None:
-        raise InputError(f"{history.marginal!r} has no n_parameters(n_samples): GainAboveCost needs it")
+        raise InputError(
+            f"{history.marginal!r} has no n_parameters(n_samples): InformationCriterion needs it"
+        )
     return int(count(history.n_samples))

@@ -1,4 +1,4 @@
-"""What must come out: formulas and exact computations for Gaussians, in float64.
+"""Theory to compare measurements with: formulas and exact computations for Gaussians, in float64.
 
 Each says whether it is the paper's or derived here; docs/theory.md has the proofs.
 """

@@ -1,4 +1,4 @@
-"""What one layer gains on a Gaussian, in expectation and near the identity, and how many layers are least.
+"""The gain of one layer on a Gaussian in expectation, and a bound on the loss after it.
 
 Everything computes in float64 whatever the process has enabled.
 """
@@ -81,7 +81,7 @@ def loss_lower_bound(eigenvalues: ArrayLike) -> Array:
 
     With c(t) = (t − 1 − log t)/(t − 1)², which falls in t and is ½ at 1, E g ≤ c(λ_min) ‖Σ−I‖²/(D+2) and
     ℒ ≥ c(λ_max) ‖Σ−I‖²/2, hence E ℒ′ ≥ (1 − 2/(D+2) · c(λ_min)/c(λ_max)) ℒ. It tends to the rate
-    D/(D+2) as Σ → I; a negative bound says nothing and is given as 0.
+    D/(D+2) as Σ → I; a negative bound is no information and is returned as 0.
 
     Parameters
     ----------

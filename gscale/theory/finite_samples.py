@@ -1,4 +1,4 @@
-"""What N rows cost a layer: plain numbers, for tables and figures too."""
+"""The loss that sampling noise of N rows adds to layers: plain numbers, without JAX."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from gscale.bijections.normal_knots import normal_levels
-from gscale.errors import InputError
+from gscale.validation import check_at_least
 
 # Legendre points in each piece of the quadrature, and where its last pieces end: beyond the outer knots
 # the integrand is below exp(−9²/2).
@@ -15,7 +15,7 @@ _REACH = 9.0
 
 
 def spline_cost(n_bins: int, n_samples: int) -> float:
-    """Numbers a coordinate that a layer of `Quantiles` costs on N(0, I): c in c·D/(2N) nats of test loss.
+    """Cost of a layer of `Quantiles` on N(0, I), in parameters a coordinate: c in c·D/(2N) nats of test loss.
 
     Knots lie at sample quantiles: at (p_k, h_k) of the normal law, errors e_k of covariance
     p_j (1 − p_k) / (N φ(h_j) φ(h_k)), j ≤ k. To first order the spline is then x − ε(x), with ε the cubic
@@ -43,8 +43,8 @@ def spline_cost(n_bins: int, n_samples: int) -> float:
     >>> round(spline_cost(16, 1000), 2), round(spline_cost(4, 100_000), 2)
     (19.42, 23.72)
     """
-    if n_bins < 1 or n_samples < 2:
-        raise InputError(f"n_bins is {n_bins} and n_samples {n_samples}: at least 1 bin and 2 rows")
+    check_at_least(1, {"n_bins": n_bins})
+    check_at_least(2, {"n_samples": n_samples})
     heights = normal_levels(n_samples, n_bins)
     below, above, density = ndtr(heights), ndtr(-heights), _normal(heights)
     joint = np.minimum.outer(below, below) * np.minimum.outer(above, above)
@@ -57,7 +57,7 @@ def spline_cost(n_bins: int, n_samples: int) -> float:
 def sampling_costs(
     dim: int, n_samples: int, n_layers: int, cost: float, n_fitted: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Losses that N rows add to those without sampling noise, with Haar layers of one marginal.
+    """Losses that sampling noise of N rows adds, with Haar layers of one marginal.
 
     With n_j = C(D+j−1, j), the number of polynomials of degree j,
 
@@ -69,9 +69,9 @@ def sampling_costs(
     dim, n_samples, n_layers : int
         D, N and L.
     cost : float
-        c, what the first layer costs: `spline_cost` for `Quantiles`, 2 for `Moments`.
+        c, the cost of the first layer: `spline_cost` for `Quantiles`, 2 for `Moments`.
     n_fitted : int
-        k, the numbers fitted to a coordinate: K + 1 knots, 2 for `Moments`.
+        k, the parameters fitted to a coordinate: K + 1 knots, 2 for `Moments`.
 
     Returns
     -------
@@ -89,16 +89,17 @@ def sampling_costs(
     [  0.   19.4 208. ]
     """
     layers = np.arange(n_layers + 1)
-    known = np.zeros(n_layers + 1)
+    already_fitted = np.zeros(n_layers + 1)  # S_L
     for degree in range(1, n_fitted + 1):
         share = dim / math.comb(dim + degree - 1, degree)
-        known += layers - _fitted(share, layers)
+        already_fitted += layers - _newly_fitted(share, layers)
     unit = dim / (2 * n_samples)
-    return -unit * ((2 * n_fitted - cost) * layers - known), unit * (cost * layers - known)
+    train = -unit * ((2 * n_fitted - cost) * layers - already_fitted)
+    return train, unit * (cost * layers - already_fitted)
 
 
-def turning_layer(prefactor: float, dim: int, cost: float) -> float:
-    """Layers after which the test loss A ρ^l + l·cost of Haar layers near the identity turns, ρ = D/(D+2).
+def optimal_depth(prefactor: float, dim: int, cost: float) -> float:
+    """Number of Haar layers l at which the test loss A ρ^l + l·cost near the identity is least, ρ = D/(D+2).
 
     log(A log(1/ρ)/cost)/log(1/ρ), or (D+1)/2 · log(2A/((D+1) cost)) to first order; 0 where it never falls.
     At a cost in proportion to 1/N it grows by (D+1)/2 layers for each e-fold of N.
@@ -106,11 +107,11 @@ def turning_layer(prefactor: float, dim: int, cost: float) -> float:
     Parameters
     ----------
     prefactor : float
-        A, the loss in nats that the tail goes back to at 0 layers.
+        A, the loss in nats of the tail, extrapolated to 0 layers.
     dim : int
         D.
     cost : float
-        What each layer costs, in nats.
+        Cost of each layer, in nats.
 
     References
     ----------
@@ -118,7 +119,7 @@ def turning_layer(prefactor: float, dim: int, cost: float) -> float:
 
     Examples
     --------
-    >>> first, last = (turning_layer(1.0, 8, 16 * 8 / (2 * n)) for n in (10_000, 100_000))
+    >>> first, last = (optimal_depth(1.0, 8, 16 * 8 / (2 * n)) for n in (10_000, 100_000))
     >>> round(first, 1), round((last - first) / math.log(10), 1)
     (15.9, 4.5)
     """
@@ -126,11 +127,11 @@ def turning_layer(prefactor: float, dim: int, cost: float) -> float:
     return max(math.log(prefactor * decay / cost) / decay, 0.0)
 
 
-def _fitted(share: float, layers: np.ndarray) -> np.ndarray:
+def _newly_fitted(share: float, layers: np.ndarray) -> np.ndarray:
     """(1 − (1 − share)^L) / share: layers' worth of new errors, where each takes its share of those left."""
-    # log1p keeps the digits of shares of 1e-20
-    kept = layers * np.log1p(-share) if share < 1 else np.where(layers > 0, -np.inf, 0.0)
-    return -np.expm1(kept) / share
+    # log1p preserves the digits of shares of 1e-20
+    log_left = layers * np.log1p(-share) if share < 1 else np.where(layers > 0, -np.inf, 0.0)
+    return -np.expm1(log_left) / share
 
 
 def _normal(x: np.ndarray) -> np.ndarray:
@@ -163,5 +164,5 @@ def _cardinals(heights: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarr
     s, d0, d1 = secants[k], derivatives[k], derivatives[k + 1]
     value = y[k] + width * xi * (s + (1 - xi) * ((d0 - s) * (1 - xi) - (d1 - s) * xi))
     slope = d0 * (1 - xi) * (1 - 3 * xi) + d1 * xi * (3 * xi - 2) + 6 * s * xi * (1 - xi)
-    # at the outer knots the slope is that of the tail, which goes on with it
+    # at the outer knots the slope is that of the tail beyond
     return value + (x - inside)[:, None] * slope, slope

@@ -1,4 +1,4 @@
-"""What must come out: exact losses on Gaussians, computed on covariances alone, in float64."""
+"""Exact losses on Gaussians, computed on covariances alone, in float64."""
 
 from typing import Any, Protocol
 
@@ -40,7 +40,7 @@ def population_losses(key: Array, covariance: Array, spec: RotatingSpec, n_layer
         Σ, positive definite. It is brought to a unit diagonal first, as by a marginal in front.
     spec : RotatingSpec
         The layer. Its rotation is fitted to 2D points whose mean is zero and whose covariance is Σ
-        exactly, so a rotation that looks at more than two moments sees those points' structure.
+        exactly; a rotation that depends on higher moments depends on these points' structure.
     n_layers : int
         Number of layers L.
 
@@ -70,8 +70,8 @@ def _population_losses(key: Array, covariance: Array, spec: RotatingSpec, n_laye
     def step(carried: Array, index: Array) -> tuple[Array, Array]:
         return whiten_layer(key, carried, spec, index)
 
-    end, gains = lax.scan(step, deviation(covariance), jnp.arange(n_layers))
-    return losses_from_gains(gains, remaining_loss(end))
+    last, gains = lax.scan(step, deviation(covariance), jnp.arange(n_layers))
+    return losses_from_gains(gains, remaining_loss(last))
 
 
 def deviation(covariance: Array) -> Array:
@@ -93,7 +93,7 @@ def whiten_layer(key: Array, carried: Array, spec: RotatingSpec, index: Array) -
 
 
 def _regress(carried: Array, start: int, stop: int) -> tuple[Array, Array]:
-    """E after the active coordinates lose their regression on the passive ones, and what it explained (D,).
+    """E after the active coordinates lose their regression on the passive ones, and explained variances (D,).
 
     With T = Σ_ap Σ_pp⁻¹, Σ_ap goes to 0 and Σ_aa to Σ_aa − T Σ_pa.
     """

@@ -1,4 +1,4 @@
-"""Projections that see structure where there is none: Figure 4."""
+"""Projections on which pure noise looks structured: Figure 4."""
 
 from collections.abc import Callable
 
@@ -69,7 +69,7 @@ def find_projection(
 
     With r the ranks of Xw and q the normal quantiles, W2² = |Xw − q_r|²/N. Its gradient at fixed ranks,
     Xᵀ(Xw − q_r), brought to length one, is the next w: a power iteration, from random starts. It may step
-    over a sharp maximum, as where the rows lie in two points: the best w on the way is kept.
+    over a sharp maximum, as where the rows lie in two points: the best w of all steps is returned.
 
     Or the unit vector on which they are nearest to another law of quantiles t. Then the next w is
     μw − Xᵀ(Xw − t_r), with μ the largest eigenvalue of XᵀX, brought to length one. No step leads away: less
@@ -83,7 +83,7 @@ def find_projection(
     x : Array, shape (N, D)
         Rows.
     towards : array, shape (N,), optional
-        The law to come near to: its quantiles at the levels (i + ½)/N, rising.
+        Quantiles of the other law at the levels (i + ½)/N, increasing.
     n_restarts, n_steps : int
         Random starts, and directions tried from each, the start among them.
 
@@ -107,20 +107,21 @@ def find_projection(
     step = _further_from_normal(x) if towards is None else _nearer_to(jnp.asarray(towards, x.dtype), x)
     starts = _to_unit(jax.random.normal(key, (n_restarts, x.shape[1]), x.dtype))
 
-    def run_layers(_: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def improve(_: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         frame, best, highest = state
         ahead, value = step(frame)
         better = value > highest
         return _to_unit(ahead), jnp.where(better[:, None], frame, best), jnp.where(better, value, highest)
 
-    nothing = jnp.full(n_restarts, -jnp.inf, x.dtype)
-    _, found, _ = lax.fori_loop(0, n_steps, run_layers, (starts, starts, nothing))
-    distances = jax.vmap(projected_distance, (0, None, None))(found, x, towards)
+    lowest = jnp.full(n_restarts, -jnp.inf, x.dtype)
+    _, directions, _ = lax.fori_loop(0, n_steps, improve, (starts, starts, lowest))
+    distances = jax.vmap(projected_distance, (0, None, None))(directions, x, towards)
     best = jnp.argmax(distances) if towards is None else jnp.argmin(distances)
-    return found[best], distances[best]
+    return directions[best], distances[best]
 
 
-# The directions (K, D) of all starts to the next ones, of any length, and how good the present ones are (K,).
+# From the directions (K, D) of all starts to the next ones, of any length, and the objective (K,) at the
+# first.
 Step = Callable[[Array], tuple[Array, Array]]
 
 

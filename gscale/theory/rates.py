@@ -1,4 +1,4 @@
-"""Rates near the identity and least numbers of layers: plain numbers, for tables and figures too."""
+"""Rates near the identity and least numbers of layers: plain numbers, without JAX."""
 
 import math
 
@@ -22,7 +22,7 @@ def mixing_rate(dim: int, fourth_moment: float) -> float:
     """Factor of the loss near the identity by an orthogonal Q, its columns in random order and sign.
 
     1 − 2 (D − f)/(D (D−1)) with f = Σ_ij Q_ij⁴, which lies between 1 (all entries alike) and D (a
-    permutation). Haar rotations have 3D/(D+2) in the mean. At D = 1 there is nothing to lose.
+    permutation). Haar rotations have 3D/(D+2) in the mean. At D = 1 the rate is 0.
 
     References
     ----------
@@ -102,8 +102,8 @@ def min_layers(dim: int) -> int:
 def spurious_distance(dim: int, n_samples: int) -> float:
     """W2 distance to N(0, 1) of the most non-normal projection of N rows of N(0, I_D): √(D/N).
 
-    For N, D → ∞. In few dimensions chance adds some 1/(2√D) of it. The gain of a layer fitted on such a
-    projection is not real: it is gone on new rows.
+    For N, D → ∞. In few dimensions it is larger by some 1/(2√D) of itself. The gain of a layer fitted on such
+    a projection is spurious: there is none on new rows.
 
     References
     ----------
