@@ -162,8 +162,8 @@ class Sample:
         borrowed = np.ones(len(means)) if self.scatter is None else self.scatter.freedom(means)
         freedom = np.where(self.whole, n_seeds - 1, borrowed)
         step = 1e-4 * np.maximum(means, 1)
-        variances = [n.var(ddof=1) if w else 0.0 for n, w in zip(self.counts, self.whole, strict=True)]
-        variances = np.where(self.whole, variances, self.scatter_at(means) ** 2)
+        own = [n.var(ddof=1) if w else 0.0 for n, w in zip(self.counts, self.whole, strict=True)]
+        variances = np.where(self.whole, own, self.scatter_at(means) ** 2)
         moved, still = fit(means + np.diag(step)), fit(means)
         degrees = []
         for one, other in zip(moved, still, strict=True):

@@ -10,7 +10,7 @@ from gscale.bench.measure.one_by_one import Layerwise
 from gscale.bench.profiles import Profile as Profile
 from gscale.data.base import Source
 from gscale.errors import InputError
-from gscale.figures import FIGURES
+from gscale.figures.figure_kinds import FIGURES
 from gscale.flows.flow import LayerSpec
 
 
@@ -70,8 +70,8 @@ class Sweep:
     timed : bool
         Whether it is there for its seconds: then its cells never run side by side.
     figure : str
-        What it is drawn as, one of `gscale.figures.FIGURES`: "scaling", losses and layers against D;
-        "comparison" of models; "sample_size", losses and depths against N; "projections".
+        What it is drawn as, one of `gscale.figures.figure_kinds.FIGURES`: "scaling", losses and layers
+        against D; "comparison" of models; "sample_size", losses and depths against N; "projections".
 
     Raises
     ------

@@ -29,19 +29,18 @@ def on_user_data(sweep: Sweep, profile: Profile, source: Source) -> Sweep:
         raise InputError(
             f"sweep {sweep.name!r} works on covariances: take one on rows, such as images or tables"
         )
-    rows = None if _varies_rows(grids) else _ROWS[profile]
+    settings = {(dataset, n) for grid in grids for dataset in grid.datasets for n in grid.n_samples}
+    varies_rows = len(settings) > len({dataset for dataset, _ in settings})
+    rows = None if varies_rows else _ROWS[profile]
     dims: dict[Grid, tuple[int, ...]] = {}
     for grid in grids:
         changed = _with_source(grid, source, rows)
         dims[changed] = dims.get(changed, ()) + grid.dims
-    chosen = tuple(dataclasses.replace(grid, dims=_possible(source, of)) for grid, of in dims.items())
+    for grid, of in dims.items():
+        possible = tuple(sorted({dim for dim in of if has_rows(source, dim, 2, 2)}))
+        dims[grid] = possible or (source.max_dim or min(of),)
+    chosen = tuple(dataclasses.replace(grid, dims=possible) for grid, possible in dims.items())
     return dataclasses.replace(sweep, profiles={profile: chosen})
-
-
-def _varies_rows(grids: list[Grid]) -> bool:
-    """Whether a data set is there with several N."""
-    settings = {(dataset, n) for grid in grids for dataset in grid.datasets for n in grid.n_samples}
-    return len(settings) > len({dataset for dataset, _ in settings})
 
 
 def _with_source(grid: Grid, source: Source, rows: int | None) -> Grid:
@@ -49,11 +48,6 @@ def _with_source(grid: Grid, source: Source, rows: int | None) -> Grid:
     n_samples = dict.fromkeys(_at_most(rows or n or 0, source, 0) for n in grid.n_samples)
     n_test = _at_most(rows // 4 if rows else grid.n_test or 0, source, 1)
     return dataclasses.replace(grid, datasets=(source,), dims=(), n_samples=tuple(n_samples), n_test=n_test)
-
-
-def _possible(source: Source, dims: tuple[int, ...]) -> tuple[int, ...]:
-    possible = tuple(sorted({dim for dim in dims if has_rows(source, dim, 2, 2)}))
-    return possible or (source.max_dim or min(dims),)
 
 
 def _at_most(n: int, source: Source, part: int) -> int:

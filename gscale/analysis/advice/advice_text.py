@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gscale.analysis.advice.advisor import Advice, Crossing, Model, best
+from gscale.analysis.advice.advisor import Advice, Model, best
 from gscale.analysis.intervals import Estimate
 from gscale.analysis.labels import brief
 from gscale.results.settings import label
@@ -60,7 +60,9 @@ def _table(advice: Advice, budget: float | None) -> Iterator[str]:
     for model in advice.models:
         yield _ROW.format(*_cells(model, names, budget))
     for crossing in advice.crossings:
-        yield f"  {_crossing_text(crossing, names)}"
+        alone, coupled, less = (names[n] for n in (crossing.alone, crossing.coupled, crossing.less_beyond))
+        same = f"need the same {crossing.measure} at D = {_text(crossing.at)}"
+        yield f"  {alone} and {coupled} {same}; beyond, {less} needs less"
     yield f"  → {_choice(advice, names, budget)}"
 
 
@@ -101,12 +103,6 @@ def _choice(advice: Advice, names: dict[str, str], budget: float | None) -> str:
     if fewest is one:
         return f"least time and fewest layers: {names[one.name]}"
     return f"least time: {names[one.name]}; fewest layers: {names[fewest.name]}"
-
-
-def _crossing_text(crossing: Crossing, names: dict[str, str]) -> str:
-    alone, coupled, less = (names[n] for n in (crossing.alone, crossing.coupled, crossing.less_beyond))
-    same = f"need the same {crossing.measure} at D = {_text(crossing.at)}"
-    return f"{alone} and {coupled} {same}; beyond, {less} needs less"
 
 
 def _text(estimate: Estimate) -> str:

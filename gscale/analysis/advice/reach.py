@@ -62,7 +62,8 @@ class Reach:
         if _is_open(prediction.layers, 1.0):
             low, high = prediction.layers.low, prediction.layers.high
             return None, f"not told: {low:.2g} to {high:.2g} layers, by D = {self._span}"
-        return prediction, self._caution(dim)
+        dims = list(self._needing_layers(self.counts))
+        return prediction, "" if dims[0] <= dim <= dims[-1] else f"extrapolated from D = {self._span}"
 
     def seconds(self, dim: int) -> Estimate | None:
         """Seconds of fitting at some D; None where they are unknown, as for exact curves."""
@@ -111,10 +112,6 @@ class Reach:
         if dim > max(self.by_dim) and not least.high <= self.loss:
             return f"not told: by extrapolation {least} nats are left at best at D = {dim}"
         return ""
-
-    def _caution(self, dim: int) -> str:
-        dims = list(self._needing_layers(self.counts))
-        return "" if dims[0] <= dim <= dims[-1] else f"extrapolated from D = {self._span}"
 
     def _median_pace(self, seeds: list[Curve]) -> float:
         return float(np.median([_pace(one, self.loss) for one in seeds]))

@@ -24,8 +24,8 @@ class MonitoredQuantity:
     setting : str
         In one line.
     target : str
-        One of `gscale fit`; "turn" for the layer of the lowest test loss; "end" for the test loss of sampled
-        curves behind the last layer, in nats.
+        One of `gscale fit`; "optimal depth" for the layer of the lowest test loss; "end" for the test loss of
+        sampled curves behind the last layer, in nats.
     along : str
         "D" or "N": what the keys of ``numbers`` are.
     numbers : dict of int to array, shape (S,)
@@ -87,7 +87,7 @@ def _of_depths(table: pd.DataFrame, seconds: dict[str, float]) -> Iterator[Monit
         groups.setdefault(f"{_text({**one.setting, 'n_samples': None})}, D = {one.dim}", []).append(one)
     for name, group in groups.items():
         took = float(np.mean([seconds[_text(one.setting)] for one in group]))
-        yield MonitoredQuantity(name, "turn", "N", {one.n_samples: _cut(one) for one in group}, took)
+        yield MonitoredQuantity(name, "optimal depth", "N", {one.n_samples: _cut(one) for one in group}, took)
 
 
 def _cut(one: OptimalDepth) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Cells side by side: an executor computes them elsewhere; this process locks, submits and stores them.
+"""An executor computes cells, here or elsewhere; this process locks, submits and stores them.
 
 Nobody else writes, so that a worker that is killed, or outlives its run, leaves nothing half done.
 """
@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from gscale.bench.executors.task import Measured, Outcome, Task, store
+from gscale.bench.measure.base import OnLayer
 from gscale.results.locks import claim
 
 _PAUSE = 0.2  # seconds between looks at cells that other runs compute
@@ -27,8 +28,8 @@ class Executor(Protocol):
         """How many more cells it takes now."""
         ...
 
-    def submit(self, task: Task) -> None:
-        """Let it compute a cell."""
+    def submit(self, task: Task, on_layer: OnLayer) -> None:
+        """Let it compute a cell; ``on_layer`` is told the layers done where it computes them here."""
         ...
 
     def completed(self) -> Iterable[tuple[Task, Measured]]:
@@ -45,10 +46,19 @@ class Executor(Protocol):
 def run_on(
     executor: Executor,
     tasks: Iterable[Task],
-    on_start: Callable[[Task], object],
+    on_start: Callable[[Task], OnLayer],
     on_result: Callable[[Task, Outcome], None],
 ) -> None:
-    """Run tasks on an executor, with the callbacks of `gscale.bench.executors.serial.run_serially`.
+    """Run tasks on an executor in their order; what other runs compute comes last.
+
+    Parameters
+    ----------
+    executor : Executor
+    tasks : iterable of Task
+    on_start : callable
+        Called with a task that is submitted; returns what is called with the number of layers done.
+    on_result : callable
+        Called with a task and what became of it, once for each.
 
     Raises
     ------
@@ -75,7 +85,7 @@ def _submit_all(
     waiting: deque[Task],
     locks: dict[Task, ExitStack],
     executor: Executor,
-    on_start: Callable[[Task], object],
+    on_start: Callable[[Task], OnLayer],
     on_result: Callable[[Task, Outcome], None],
 ) -> None:
     """Submit as much as the executor takes; what other runs compute goes to the end of the queue."""
@@ -93,6 +103,5 @@ def _submit_all(
             elif task.is_done():  # another run finished it just before the lock
                 on_result(task, Outcome("present"))
             else:
-                on_start(task)
-                executor.submit(task)
+                executor.submit(task, on_start(task))
                 locks[task] = stack.pop_all()

@@ -16,6 +16,7 @@ import distributed
 
 from gscale.bench.executors.task import Measured, Task
 from gscale.bench.executors.worker import answer, configure
+from gscale.bench.measure.base import OnLayer
 from gscale.errors import InputError
 
 _LOOK = 0.2  # seconds between looks at Ctrl-C
@@ -73,7 +74,7 @@ class DaskCluster:
     def capacity(self) -> int:
         return max(self._number() - len(self._tasks), 0)
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Task, on_layer: OnLayer) -> None:
         pickled = _pickled(task)
         with _answering():
             key = f"gscale-{task.sweep}-{task.cell.id}"

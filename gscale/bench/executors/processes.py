@@ -13,6 +13,7 @@ from typing import Self
 
 from gscale.bench.executors.task import Measured, Task
 from gscale.bench.executors.worker import serve
+from gscale.bench.measure.base import OnLayer
 from gscale.errors import InputError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -76,7 +77,7 @@ class ProcessPool:
     def _busy(self) -> dict[int, _Worker]:
         return {index: worker for index, worker in self._workers.items() if worker.task}
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Task, on_layer: OnLayer) -> None:
         index = next(index for index in range(self._number) if index not in self._busy())
         if index not in self._workers:
             self._workers[index] = self._started(index)

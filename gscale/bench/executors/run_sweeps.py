@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from gscale.bench.cell import Cell
 from gscale.bench.executors.base import Executor, run_on
 from gscale.bench.executors.processes import ProcessPool
-from gscale.bench.executors.serial import run_serially
+from gscale.bench.executors.serial import Serial
 from gscale.bench.executors.task import Outcome, Task
 from gscale.bench.sweep import Sweep
 from gscale.errors import InputError
@@ -41,7 +41,7 @@ class Progress(Protocol):
     """Whoever shows how far a run has come."""
 
     def on_start(self, task: Task) -> Callable[[int], None]:
-        """Called with a task before it is looked at; returns what is called with its layers done."""
+        """Called with a task that is submitted; returns what is called with its layers done."""
         ...
 
     def on_result(self, task: Task, outcome: Outcome) -> None:
@@ -163,10 +163,7 @@ def _run(tasks: Sequence[Task], executor: Executor | None, progress: Progress, c
         progress.on_result(task, outcome)
         count.stop_if_interrupted()
 
-    if executor is None:
-        run_serially(tasks, on_start, on_result, lambda: count.interrupted)
-    else:
-        run_on(executor, tasks, on_start, on_result)
+    run_on(executor or Serial(lambda: count.interrupted), tasks, on_start, on_result)
 
 
 @contextmanager

@@ -1,40 +1,33 @@
-"""Cells one after the other in this process."""
+"""An executor of cells in this process, one after the other."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 
-from gscale.bench.executors.task import Outcome, Task, run_task
-
-_PAUSE = 0.2  # seconds between looks at cells that other processes compute
+from gscale.bench.executors.task import Measured, Task, measure
+from gscale.bench.measure.base import OnLayer
 
 
-def run_serially(
-    tasks: Iterable[Task],
-    on_start: Callable[[Task], Callable[[int], None]],
-    on_result: Callable[[Task, Outcome], None],
-    interrupted: Callable[[], bool],
-) -> None:
-    """Run tasks in order; those that other processes compute last, when they are done or given up.
+class Serial:
+    """The process itself, which computes a cell when it is asked what is completed.
 
     Parameters
     ----------
-    tasks : iterable of Task
-    on_start : callable
-        Called with a task before it is looked at; returns what is called with the number of layers done.
-    on_result : callable
-        Called with a task and what became of it, once for each.
     interrupted : callable
-        Whether Ctrl-C came.
+        Whether Ctrl-C came: jax may make another error of it, which is no failure of the cell.
     """
-    waiting = list(tasks)
-    while waiting:
-        locked = []
-        for task in waiting:
-            outcome = run_task(task, on_start(task), interrupted)
-            if outcome.state == "locked":
-                locked.append(task)
-            else:
-                on_result(task, outcome)
-        if locked:
-            time.sleep(_PAUSE)
-        waiting = locked
+
+    side_by_side = False
+
+    def __init__(self, interrupted: Callable[[], bool] = lambda: False) -> None:
+        self._interrupted = interrupted
+        self._submitted: list[tuple[Task, OnLayer]] = []
+
+    def capacity(self) -> int:
+        return 1 - len(self._submitted)
+
+    def submit(self, task: Task, on_layer: OnLayer) -> None:
+        self._submitted.append((task, on_layer))
+
+    def completed(self) -> Iterator[tuple[Task, Measured]]:
+        while self._submitted:
+            task, on_layer = self._submitted.pop()
+            yield task, measure(task.sweep, task.cell, task.figure, on_layer, self._interrupted)

@@ -14,7 +14,6 @@ from gscale.bench.measure.base import OnLayer
 from gscale.bench.measure.run_cell import run_cell
 from gscale.errors import InputError
 from gscale.results import journal, tables
-from gscale.results.locks import claim
 
 
 @dataclass(frozen=True)
@@ -44,37 +43,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: ``locked`` is that another process computes it."""
+    """What became of a task."""
 
-    state: Literal["run", "present", "failed", "locked"]
+    state: Literal["run", "present", "failed"]
     seconds: float = 0.0
     error: str = ""
-
-
-def run_task(task: Task, on_layer: OnLayer, interrupted: Callable[[], bool]) -> Outcome:
-    """Measure and store a cell that is neither there nor locked by another process.
-
-    Parameters
-    ----------
-    task : Task
-    on_layer : callable
-        Called with the number of layers done.
-    interrupted : callable
-        Whether Ctrl-C came: jax may make another error of it, which is no failure of the cell.
-
-    Raises
-    ------
-    InputError
-        If the cell's data cannot be used, or the folder cannot be written.
-    """
-    if task.is_done():
-        return Outcome("present")
-    with claim(task.folder, task.cell.id) as claimed:
-        if not claimed:
-            return Outcome("locked")
-        if task.is_done():  # another run finished it just before the lock
-            return Outcome("present")
-        return store(task, measure(task.sweep, task.cell, task.figure, on_layer, interrupted))
 
 
 def measure(
@@ -85,6 +58,16 @@ def measure(
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Measured:
     """Compute a cell and write nothing; an error of its own is part of what comes back.
+
+    Parameters
+    ----------
+    sweep, figure : str
+        Columns of the rows.
+    cell : Cell
+    on_layer : callable
+        Called with the number of layers done.
+    interrupted : callable
+        Whether Ctrl-C came: jax may make another error of it, which is no failure of the cell.
 
     Raises
     ------

@@ -48,7 +48,7 @@ class LayerwiseTrained(OnRows):
 
 def step_seconds(training: Training, dim: int) -> float:
     """Rough seconds of the gradient steps of one layer."""
-    return training.n_steps * training.batch_size * dim * 4e-7  # measured from D = 4 to 64
+    return training.n_steps * training.batch_size * dim * 4e-7
 
 
 def _curves(cell: "Cell", layer: Any, first: Any, on_layer: OnLayer) -> Curves:

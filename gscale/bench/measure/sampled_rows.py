@@ -67,7 +67,7 @@ def checked_rows(cell: "Cell", key: Array) -> Rows:
 
 def pass_seconds(cell: "Cell") -> float:
     """Rough seconds of fitting a layer without a loss to the rows, and of sending all through it."""
-    # measured from D = 4 to 256: sorting and bending, and a matrix product
+    # sorting and bending, and a matrix product
     return ((cell.n_samples or 0) + (cell.n_test or 0)) * cell.dim * (4e-8 + 1e-10 * cell.dim)
 
 
