@@ -24,7 +24,7 @@ import pytest
 
 from gscale import Haar, LayerSpec, LinearCoupling, Moments
 from gscale.bench import model_grid as pilot
-from gscale.cli import results_commands as cli
+from gscale.cli import main as cli
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

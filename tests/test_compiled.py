@@ -7,12 +7,12 @@ import sys
 import jax
 import pytest
 
-from gscale.runtime import keep_compiled
+from gscale.runtime import cache_compiled_programs
 
 RUN = [
     sys.executable,
     "-m",
-    "gscale.cli.results_commands",
+    "gscale.cli.main",
     "run",
     "gaussian_population",
     "--dims",
@@ -38,18 +38,18 @@ def unset(monkeypatch, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="the user's cache is named by XDG_CACHE_HOME on Linux")
 @pytest.mark.usefixtures("unset")
 def test_it_lies_in_the_users_cache_unless_the_user_says_otherwise(tmp_path):
-    folder = keep_compiled()
+    folder = cache_compiled_programs()
     assert folder is not None
     assert folder.is_relative_to(tmp_path)
     assert jax.config.jax_compilation_cache_dir == str(folder)
-    assert keep_compiled() is None  # now somebody has decided
+    assert cache_compiled_programs() is None  # now somebody has decided
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the user's cache is named by XDG_CACHE_HOME on Linux")
 @pytest.mark.usefixtures("unset")
 def test_without_a_place_to_write_nothing_is_kept(tmp_path):
     (tmp_path / "gscale").write_text("no folder")
-    assert keep_compiled() is None
+    assert cache_compiled_programs() is None
     assert jax.config.jax_compilation_cache_dir is None
 
 

@@ -22,7 +22,7 @@ SWEEPS = {name: code for name, code in PYTHON.items() if "SWEEP" in code}
 # permutations never get anywhere, and that is said; the page on extending ends with a figure
 SAID = {
     "README.md": "D=4: 8 of 8 seeds, D=8: 8 of 8 seeds, D=16: 8 of 8 seeds",
-    "extend.md": "waves: Waves(0.3, None), Varimax(10) + Quantiles(32), N = 2000",
+    "extend.md": "waves: Waves, Varimax + Quantiles, N = 2000",
 }
 # What would take long, by options that make it cheap: of one that is given twice the last counts.
 FEWER = {
@@ -106,7 +106,7 @@ def test_a_command_named_in_passing_exists(span, tmp_path, monkeypatch):
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         return
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run_sweeps, "run_serially", lambda *_: None)  # planned, and no cell of it run
+    monkeypatch.setattr(run_sweeps, "run_on", lambda *_: None)  # planned, and no cell of it run
     (tmp_path / "my_sweep.py").write_text(PYTHON[min(SWEEPS)])
     whole = arguments[0] == "run" and len(arguments) > 1
     with pytest.raises(SystemExit) as ended:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
 
-from gscale.runtime import keep_lapack_to_one_thread
+from gscale.runtime import limit_threads
 
 
 def test_lapack_has_one_thread():
     libraries = ThreadpoolController().select(user_api="blas").lib_controllers
     before = {library.filepath: library.num_threads for library in libraries}
-    keep_lapack_to_one_thread()
+    limit_threads()
     try:
         theirs = {library.filepath: library.num_threads for library in libraries}
         of_scipy = {path for path in theirs if any(part.startswith("scipy") for part in Path(path).parts)}
