@@ -6,6 +6,8 @@ JAX is imported by the functions that configure it, so that commands which only 
 import hashlib
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pooch
@@ -17,24 +19,44 @@ _CACHED_SECONDS = 0.1  # of compiling, from which on a program is kept
 _EIGEN_THREADS = "xla_cpu_multi_thread_eigen"
 
 
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path to write to, whose file is flushed to the disk and renamed: it is whole or not there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; no part of it is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_path(Path(folder) / "a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['a.txt']
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it to the disk and rename it: it is whole or not there.
+    """Write a file as `atomic_path` does.
 
     Raises
     ------
     OSError
         If it cannot be written; no part of it is left behind.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_output(path: Path, content: bytes, remedy: str = "choose another file") -> None:
@@ -49,6 +71,22 @@ def write_output(path: Path, content: bytes, remedy: str = "choose another file"
         write_atomic(path, content)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; {remedy}") from None
+
+
+def make_output_folder(folder: Path) -> None:
+    """Make the folder that a user named, before anything is computed for it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}; choose another folder") from None
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write to {folder}: choose another folder")
 
 
 def use_devices(kind: str) -> None:
