@@ -34,20 +34,18 @@ def on_user_data(sweep: Sweep, profile: Profile, source: Source) -> Sweep:
     rows = None if varies_rows else _ROWS[profile]
     dims: dict[Grid, tuple[int, ...]] = {}
     for grid in grids:
-        changed = _with_source(grid, source, rows)
+        n_samples = dict.fromkeys(_at_most(rows or n or 0, source, 0) for n in grid.n_samples)
+        n_test = _at_most(rows // 4 if rows else grid.n_test or 0, source, 1)
+        # without its D, so that grids alike but for D are equal
+        changed = dataclasses.replace(
+            grid, datasets=(source,), dims=(), n_samples=tuple(n_samples), n_test=n_test
+        )
         dims[changed] = dims.get(changed, ()) + grid.dims
     for grid, of in dims.items():
         possible = tuple(sorted({dim for dim in of if has_rows(source, dim, 2, 2)}))
         dims[grid] = possible or (source.max_dim or min(of),)
     chosen = tuple(dataclasses.replace(grid, dims=possible) for grid, possible in dims.items())
     return dataclasses.replace(sweep, profiles={profile: chosen})
-
-
-def _with_source(grid: Grid, source: Source, rows: int | None) -> Grid:
-    """The grid without its D, so that those alike but for D are equal."""
-    n_samples = dict.fromkeys(_at_most(rows or n or 0, source, 0) for n in grid.n_samples)
-    n_test = _at_most(rows // 4 if rows else grid.n_test or 0, source, 1)
-    return dataclasses.replace(grid, datasets=(source,), dims=(), n_samples=tuple(n_samples), n_test=n_test)
 
 
 def _at_most(n: int, source: Source, part: int) -> int:

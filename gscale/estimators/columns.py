@@ -75,16 +75,14 @@ class Number:
     def decode(self, y: np.ndarray) -> np.ndarray:
         values = self.scale * np.sinh(y[:, 0].astype(float))
         if self.values:
-            return self._nearest_fitted(self.centre + values)
+            values = self.centre + values
+            fitted = np.asarray(self.values)
+            nearest = fitted[np.searchsorted((fitted[:-1] + fitted[1:]) / 2, values)]
+            # values in no cell are unchanged
+            return np.where(np.abs(nearest - values) <= _REACH * self.step, nearest, values)
         if self.step:
             values = self.step * np.rint(values / self.step)
         return self.centre + values
-
-    def _nearest_fitted(self, values: np.ndarray) -> np.ndarray:
-        """The fitted value in whose cell each value is; values in no cell are unchanged."""
-        fitted = np.asarray(self.values)
-        nearest = fitted[np.searchsorted((fitted[:-1] + fitted[1:]) / 2, values)]
-        return np.where(np.abs(nearest - values) <= _REACH * self.step, nearest, values)
 
 
 @dataclass(frozen=True)

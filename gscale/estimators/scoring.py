@@ -40,8 +40,11 @@ def score_table(detector: GaussianizationDetector, frame: pd.DataFrame, n_reason
     alarm = scores > detector.threshold_
     reasons = np.full(len(frame), "", object)
     if n_reasons > 0 and alarm.any():
-        contributions = detector.contributions(frame[alarm])
-        reasons[alarm] = [_reasons(list(frame.columns), row, n_reasons) for row in contributions]
+        names, texts = list(frame.columns), []
+        for row in detector.contributions(frame[alarm]):
+            largest = np.argsort(-row)[:n_reasons]
+            texts.append("; ".join(f"{names[i]} {row[i]:.1f}" for i in largest if row[i] > 0))
+        reasons[alarm] = texts
     return pd.DataFrame(
         {
             "anomaly_score": scores,
@@ -97,8 +100,3 @@ def anomalies(labels: pd.Series, normal: str) -> np.ndarray:
             "ones: both kinds are needed to measure how well scores separate them"
         )
     return is_anomaly
-
-
-def _reasons(names: list[str], contributions: np.ndarray, n: int) -> str:
-    order = np.argsort(-contributions)[:n]
-    return "; ".join(f"{names[i]} {contributions[i]:.1f}" for i in order if contributions[i] > 0)

@@ -282,12 +282,10 @@ class _Run(NamedTuple):
             )
         else:
             return
-        raise FloatingPointError(f"{problem}; {self._last_good(before)}; try a lower learning_rate")
-
-    def _last_good(self, step: int) -> str:
-        if self.checkpoint is None:
-            return "there is no checkpoint"
-        return f"last good checkpoint: {f'step {step}, {self.checkpoint!r}' if step else 'none yet'}"
+        last = "there is no checkpoint"
+        if self.checkpoint is not None:
+            last = f"last good checkpoint: {f'step {before}, {self.checkpoint!r}' if before else 'none yet'}"
+        raise FloatingPointError(f"{problem}; {last}; try a lower learning_rate")
 
     def progress(self, state: _State) -> TrainingProgress:
         step, n_steps = (n * self.training.steps_per_check for n in (state.check, self.training.checks))

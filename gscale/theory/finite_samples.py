@@ -92,7 +92,9 @@ def sampling_costs(
     already_fitted = np.zeros(n_layers + 1)  # S_L
     for degree in range(1, n_fitted + 1):
         share = dim / math.comb(dim + degree - 1, degree)
-        already_fitted += layers - _newly_fitted(share, layers)
+        # a layer takes its share of the errors that are left; log1p preserves the digits of shares of 1e-20
+        log_left = layers * np.log1p(-share) if share < 1 else np.where(layers > 0, -np.inf, 0.0)
+        already_fitted += layers + np.expm1(log_left) / share
     unit = dim / (2 * n_samples)
     train = -unit * ((2 * n_fitted - cost) * layers - already_fitted)
     return train, unit * (cost * layers - already_fitted)
@@ -125,13 +127,6 @@ def optimal_depth(prefactor: float, dim: int, cost: float) -> float:
     """
     decay = math.log1p(2 / dim)
     return max(math.log(prefactor * decay / cost) / decay, 0.0)
-
-
-def _newly_fitted(share: float, layers: np.ndarray) -> np.ndarray:
-    """(1 − (1 − share)^L) / share: layers' worth of new errors, where each takes its share of those left."""
-    # log1p preserves the digits of shares of 1e-20
-    log_left = layers * np.log1p(-share) if share < 1 else np.where(layers > 0, -np.inf, 0.0)
-    return -np.expm1(log_left) / share
 
 
 def _normal(x: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def projected_distance(direction: Array, x: Array, law: ArrayLike | None = None)
     >>> bool(projected_distance(jnp.array([1.0, 0.0, 0.0]), x) < 0.03)
     True
     """
-    quantiles = _normal_quantiles(x) if law is None else jnp.asarray(law, x.dtype)
+    quantiles = ndtri(_levels(x)) if law is None else jnp.asarray(law, x.dtype)
     return jnp.sqrt(((jnp.sort(product(x, direction)) - quantiles) ** 2).mean())
 
 
@@ -150,10 +150,6 @@ def _nearer_to(quantiles: Array, x: Array) -> Step:
 
 def _to_unit(frame: Array) -> Array:
     return frame / jnp.linalg.norm(frame, axis=1, keepdims=True)
-
-
-def _normal_quantiles(x: Array) -> Array:
-    return ndtri(_levels(x))
 
 
 def _levels(x: Array) -> Array:

@@ -128,7 +128,12 @@ def advise(table: pd.DataFrame, dim: int, loss: float, only: str = "") -> list[A
             f"--only {only}: no sweep or data set has this in its name" if only else "no losses of models"
         )
         raise InputError(f"{missing}; run gscale run models for some")
-    return [_advice(key, list(models.values()), dim, loss) for key, models in chosen.items()]
+    advice = []
+    for key, curves in chosen.items():
+        rivals = [_model(group, dim, loss) for group in curves.values()]
+        rivals.sort(key=lambda model: math.inf if model.layers is None else _seconds(model))
+        advice.append(Advice(*key, dim, loss, tuple(rivals), tuple(_crossings(rivals))))
+    return advice
 
 
 def best(models: Sequence[Model], budget: float | None = None) -> Model | None:
@@ -146,12 +151,6 @@ def best(models: Sequence[Model], budget: float | None = None) -> Model | None:
 
 def _group(curve: Curve) -> tuple[str, str, int | None]:
     return str(curve.setting["sweep"]), str(curve.setting["dataset"]), curve.n_samples or None
-
-
-def _advice(key: tuple[str, str, int | None], groups: list[list[Curve]], dim: int, loss: float) -> Advice:
-    models = [_model(group, dim, loss) for group in groups]
-    order = sorted(models, key=lambda m: math.inf if m.layers is None else _seconds(m))
-    return Advice(*key, dim, loss, tuple(order), tuple(_crossings(order)))
 
 
 def _model(group: list[Curve], dim: int, loss: float) -> Model:

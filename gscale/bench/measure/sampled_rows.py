@@ -43,7 +43,8 @@ class Start(NamedTuple):
 def start(cell: "Cell", first: Any) -> Start:
     """Draw the rows of all seeds and send them through the map in front, if there is one."""
     data_keys, keys = seed_keys(cell.seeds)
-    rows = _stack([checked_rows(cell, key) for key in data_keys])
+    of_seeds = [checked_rows(cell, key) for key in data_keys]
+    rows: Rows = jax.tree.map(lambda *leaves: np.stack(leaves), *of_seeds)
     run = timed(_start(first), keys, rows.train, rows.test)
     state, bijection, losses = run.result
     return Start(keys, rows, state, bijection, losses, run.seconds, run.seconds_compile)
@@ -84,8 +85,3 @@ def _start(first: Any) -> Any:
 
 def _mean(log_prob: Any) -> np.ndarray:
     return np.asarray(log_prob, float).mean(1)
-
-
-def _stack(rows: list[Rows]) -> Rows:
-    stacked: Rows = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
-    return stacked

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from gscale.bijections.base import product
 from gscale.data.base import Rows
 from gscale.data.synthetic.base import SyntheticSource, exact_rows
 from gscale.errors import InputError
@@ -155,7 +156,7 @@ class Gaussian(SyntheticSource):
 
         def draw(key: Array, n: int) -> tuple[Array, Array]:
             z = jax.random.normal(key, (n, dim), dtype)
-            x = jnp.matmul(z, root.T, precision=jax.lax.Precision.HIGHEST)
+            x = product(z, root.T)
             return x, normal_log_prob(z) - log_det
 
         return exact_rows(draw(train_key, n_train), draw(test_key, n_test))

@@ -10,6 +10,7 @@ from jax import Array
 from jax.scipy.special import logsumexp
 from jax.typing import DTypeLike
 
+from gscale.bijections.base import product
 from gscale.data.base import Rows
 from gscale.data.synthetic.base import SyntheticSource, exact_rows
 from gscale.metrics import normal_log_prob
@@ -100,7 +101,7 @@ class LaplaceSources(SyntheticSource):
 
         def draw(key: Array, n: int) -> tuple[Array, Array]:
             sources = jax.random.laplace(key, (n, dim), dtype)
-            x = jnp.matmul(sources, matrix.T, precision=jax.lax.Precision.HIGHEST)
+            x = product(sources, matrix.T)
             return x, -jnp.abs(sources).sum(1) - dim * math.log(2) - log_det
 
         return exact_rows(draw(train_key, n_train), draw(test_key, n_test))
