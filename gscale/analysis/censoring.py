@@ -86,7 +86,7 @@ def filled_by(predict: Map, means: np.ndarray, bounds: np.ndarray, scatter: Map)
     ----------
     predict : callable
         Fits means without a gap, and returns its values at the same D.
-    means, bounds : array
+    means, bounds : array, shape (…, number of D)
         The means, and what those are above that are NaN.
     scatter : callable
         The standard deviation of a seed at such means.

@@ -47,9 +47,14 @@ class SeedVariance:
 
     @classmethod
     def of(cls, counts: list[np.ndarray], shares: list[float]) -> "SeedVariance":
-        """Fit it to several counts at each D, the shares of all seeds that are the lowest.
+        """Fit it to several counts (S,) at each D, the shares of all seeds that are the lowest.
 
         The power is between 0 and 1, ½ with fewer than three D.
+
+        References
+        ----------
+        Bartlett and Kendall, "The statistical analysis of variance-heterogeneity and the logarithmic
+        transformation", Supplement to the Journal of the Royal Statistical Society 8 (1946).
         """
         freedom = np.array([len(n) - 1 for n in counts]) / 2
         # log s of normal counts is off by this, with that variance
@@ -66,11 +71,11 @@ class SeedVariance:
         return cls(float(log_factor), float(power), float(log_size), float(1 / weights.sum()), variance_power)
 
     def at(self, means: np.ndarray) -> np.ndarray:
-        """Standard deviation of a seed where the mean is this."""
+        """Standard deviations (n,) of a seed where the means are these, (n,)."""
         return np.exp(self.log_factor + self.power * np.log(np.maximum(means, 1)))
 
     def drawn(self, rng: np.random.Generator, means: np.ndarray) -> np.ndarray:
-        """What single seeds are off by: Student's law, and a power drawn from what is known of it."""
+        """What single seeds are off by (n,): Student's law, and a power drawn from what is known of it."""
         noise = math.sqrt(self.variance_power) * rng.standard_normal(len(means))
         powers = np.clip(self.power + noise, 0, 1)
         wider = np.exp((powers - self.power) * (np.log(np.maximum(means, 1)) - self.log_size))
@@ -78,7 +83,7 @@ class SeedVariance:
         return self.at(means) * wider * rng.standard_t(freedom, len(means))
 
     def freedom(self, means: np.ndarray) -> np.ndarray:
-        """Degrees of freedom of normal counts whose standard deviation would be known as well as this one."""
+        """Degrees of freedom (n,) of normal counts whose standard deviation is known as well as this one."""
         lever = np.log(np.maximum(means, 1)) - self.log_size
         return 1 / (2 * np.maximum(self.variance + self.variance_power * lever**2, np.finfo(float).eps))
 
@@ -101,7 +106,7 @@ class Sample:
 
     @classmethod
     def of(cls, layers: Counts, depths: Counts | None = None) -> "Sample":
-        """Sort by D; without depths seeds without a count are left out, and so is a D without any."""
+        """Sort counts and depths (S,) by D; without depths seeds, and D, without a count are left out."""
         if depths is None:
             known = {dim: n[~np.isnan(n)] for dim, n in layers.items() if not np.isnan(n).all()}
             return cls.of(known, {dim: np.full(len(n), math.inf) for dim, n in known.items()})
@@ -136,7 +141,7 @@ class Sample:
         return SeedVariance(-math.inf, 0.5, 0.0, 0.0, 0.0) if telling else None
 
     def scatter_at(self, means: np.ndarray) -> np.ndarray:
-        """Standard deviation of a seed at any means; 0 where it is unknown."""
+        """Standard deviations (n,) of a seed at any means (n,); 0 where they are unknown."""
         return np.zeros_like(means) if self.scatter is None else self.scatter.at(means)
 
     @cached_property

@@ -52,9 +52,9 @@ def fit_scaling(layers: Counts, depths: Counts | None = None) -> ScalingFit:
 
     Parameters
     ----------
-    layers : dict of int to array
+    layers : dict of int to array, shape (S,)
         Layer counts of the seeds at each D, NaN where the target was not reached.
-    depths : dict of int to array, optional
+    depths : dict of int to array, shape (S,), optional
         The depths to which the seeds were followed. Without them, seeds without a count are left out, and
         so is a D without any.
 
@@ -115,7 +115,7 @@ def _chosen(aicc: dict[str, float]) -> str | None:
 
 
 def crossing(first: Counts, second: Counts) -> Estimate:
-    """The D where power laws through two sets of positive numbers meet, with its interval over seeds.
+    """The D where power laws through two sets of positive numbers (S,) at each D meet, with its interval.
 
     Beyond it, or below, ``first`` is the larger. NaN with fewer than 2 dimensions on either side; an
     interval may reach to 0 or 10¹⁵ where the exponents can't be told apart. Outside of the dimensions at

@@ -48,7 +48,7 @@ class Slope:
         return Sample.of(self.layers, None if self.target == "tail" else self.depths)
 
     def fitted(self, span: np.ndarray) -> np.ndarray:
-        """Layers at the D of a span by the law that was found, else by the line."""
+        """Layers (m,) at the D of a span (m,) by the fitted law, else by the line."""
         if self.fit.law is None:
             return self.fit.intercept.value + self.fit.slope.value * span
         known = ~np.isnan(self.sample.means)

@@ -140,7 +140,7 @@ def depth_cells(one: OptimalDepth) -> tuple[str, str, str]:
 
 
 def mean_text(layers: np.ndarray) -> str:
-    """Mean of the seeds' layers with its 95 % interval; nothing where there are none."""
+    """Mean of the seeds' layers (S,) with its 95 % interval, by Student's law; empty without seeds."""
     if not layers.size:
         return ""
     mean, half = layers.mean(), half_width(layers)

@@ -65,7 +65,7 @@ def rate_of(setting: Mapping[str, Any]) -> Callable[[int], float] | None:
 
 
 def break_even(losses: np.ndarray, dim: int, n_samples: int) -> int:
-    """The first layer whose gain without sampling noise, in nats, is below its cost with N samples.
+    """The first layer whose gain in losses (L + 1,) without sampling noise is below its cost with N samples.
 
     A layer of `Moments` on a Gaussian costs D/(2N) nats of test loss: one scale a coordinate (its means
     are found in the first layer). See docs/theory.md.
@@ -121,7 +121,7 @@ def expected_losses(
 def expected_in(
     setting: Mapping[str, Any], dim: int, n_samples: int, population: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """`expected_losses` of a setting at some N; None where theory does not know it."""
+    """`expected_losses` (L + 1,) of a setting at some N; None where theory does not know it."""
     training, rotation, dataset, marginal = (
         parts(setting[name]) for name in ("training", "rotation", "dataset", "marginal")
     )

@@ -40,14 +40,14 @@ class Reach:
 
     @cached_property
     def counts(self) -> dict[int, np.ndarray]:
-        """Layers of the seeds to the loss at each D before those, NaN where they are not there."""
+        """Layers (S,) of the seeds to the loss at each D before `beyond`, NaN where they do not reach it."""
         target = ExcessTarget(self.loss)
         near = {d: seeds for d, seeds in self.by_dim.items() if d not in self.beyond}
         return {d: np.array([target(one) for one in seeds]) for d, seeds in near.items()}
 
     @cached_property
     def times(self) -> dict[int, np.ndarray]:
-        """Seconds of fitting to there."""
+        """Seconds (S,) of fitting the layers of `counts`."""
         return {d: np.array(list(map(_time, self.by_dim[d], n))) for d, n in self.counts.items()}
 
     def layers(self, dim: int) -> tuple[Prediction | None, str]:

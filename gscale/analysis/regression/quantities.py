@@ -57,7 +57,7 @@ def monitored_quantities(table: pd.DataFrame) -> list[MonitoredQuantity]:
 
 
 def position(along: str, at: np.ndarray) -> np.ndarray:
-    """What a slope is against: D itself, or the logarithm of N."""
+    """What a slope is against (n,): D itself, or the logarithm of N."""
     return np.log(at) if along == "N" else at
 
 

@@ -88,7 +88,7 @@ def compare(measured: Sequence[MonitoredQuantity], baseline: Sequence[Entry]) ->
 
 
 def weights(at: np.ndarray, means: np.ndarray, quantity: Quantity) -> np.ndarray:
-    """What each mean counts in a slope, or in the level, weighted by 1/max(mean, 1)."""
+    """Weights (n,) of the means (n,) in a slope, or in the level: 1/max(mean, 1)."""
     share = 1 / np.maximum(means, 1)
     share = share / share.sum()
     if quantity == "level":

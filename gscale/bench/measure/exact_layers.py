@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Population(OnCovariances):
-    """Exact losses on covariances alone, as with infinitely many samples; Gaussian data only."""
+    """Exact losses on covariances alone, as with infinitely many samples; Gaussian data only.
+
+    References
+    ----------
+    Draxler et al., "On the convergence rate of Gaussianization with random rotations", ICML 2023, for
+    the setting; the recursion is derived, see `gscale.theory.population_losses`.
+    """
 
     kind = "population"
 
@@ -58,7 +64,12 @@ class _ByFactor(OnCovariances):
 
 @dataclass(frozen=True)
 class Expected(_ByFactor):
-    """`Population`, with each layer's factor replaced by its exact expectation over Haar rotations."""
+    """`Population`, with each layer's factor replaced by its exact expectation over Haar rotations.
+
+    References
+    ----------
+    Derived in docs/theory.md; see `gscale.theory.expected_gain`.
+    """
 
     kind = "expected"
 
@@ -69,7 +80,13 @@ class Expected(_ByFactor):
 
 @dataclass(frozen=True)
 class LowerBound(_ByFactor):
-    """`Population`, with each layer's factor replaced by the bound that its expectation never breaks."""
+    """`Population`, with each layer's factor replaced by the bound that its expectation never breaks.
+
+    References
+    ----------
+    Derived in docs/theory.md; see `gscale.theory.loss_lower_bound`. Draxler et al., ICML 2023, Theorem
+    2, bounds the same expectation.
+    """
 
     kind = "bound"
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EndToEndScales(OnCovariances):
-    """For each depth the best scales between fixed rotations, trained together on the exact loss."""
+    """For each depth the best scales between fixed rotations, trained together on the exact loss.
+
+    References
+    ----------
+    Draxler et al., ICML 2023, Theorem 1; see `gscale.theory.fit_scales`.
+    """
 
     n_restarts: int = 1
 

@@ -30,7 +30,7 @@ class Start(NamedTuple):
     seconds_compile: float
 
     def curves(self, outputs: list[Any], seconds: np.ndarray, seconds_compile: float) -> Curves:
-        """Curves from the losses behind each layer; true KLs where the data's density is known."""
+        """Curves from the losses (2, S) behind each layer; true KLs where the data's density is known."""
         losses = np.array([self.losses, *outputs], float)  # (L+1, 2, S)
         known = self.rows.log_prob_train is not None
         if known:
@@ -51,7 +51,7 @@ def start(cell: "Cell", first: Any) -> Start:
 
 
 def checked_rows(cell: "Cell", key: Array) -> Rows:
-    """The rows of one seed, in the cell's precision.
+    """Rows (N, D) and test rows (M, D) of one seed, in the cell's precision.
 
     Raises
     ------

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WhiteningCouplings(OnCovariances):
-    """The two affine couplings that whiten a covariance exactly; depth 2."""
+    """The two affine couplings that whiten a covariance exactly; depth 2.
+
+    References
+    ----------
+    Draxler et al., ICML 2023, Equation 20, bounds their number; the pair is derived in docs/theory.md.
+    """
 
     kind = "construction"
     per_depth = True
