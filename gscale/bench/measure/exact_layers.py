@@ -84,8 +84,8 @@ class LowerBound(_ByFactor):
 
     References
     ----------
-    Derived in docs/theory.md; see `gscale.theory.loss_lower_bound`. Draxler et al., ICML 2023, Theorem
-    2, bounds the same expectation.
+    Derived in docs/theory.md; see `gscale.theory.loss_lower_bound`. The setting is that of
+    Draxler et al., ICML 2023, Theorem 2.
     """
 
     kind = "bound"
