@@ -18,6 +18,7 @@ from .distances import (
     projection_distances as projection_distances,
 )
 from .intervals import UNKNOWN as UNKNOWN, Estimate as Estimate, half_width as half_width
+from .labels import dataset_label as dataset_label, layer_label as layer_label
 from .optimal_depth import OptimalDepth as OptimalDepth, optimal_depths as optimal_depths
 from .prediction import Prediction as Prediction, predict_layers as predict_layers
 from .regression.quantities import (
