@@ -189,7 +189,8 @@ class Named(NamedTuple):
 
 
 def test_what_another_run_computes_comes_last_and_each_task_ends_once(tmp_path, monkeypatch):
-    refused, ended = [], []
+    refused, ended, slept = [], [], []
+    monkeypatch.setattr("gscale.bench.executors.base.time.sleep", slept.append)
 
     @contextmanager
     def claim(_, cell_id):
@@ -202,6 +203,7 @@ def test_what_another_run_computes_comes_last_and_each_task_ends_once(tmp_path, 
     tasks = [Task("s", Named(name), tmp_path) for name in "ab"]
     run_on(Serial(), tasks, lambda _: lambda _: None, lambda task, _: ended.append(task.cell.id))
     assert ended == ["b", "a"]
+    assert not slept  # only where other runs compute all that is left
 
 
 def test_workers_give_the_same_numbers_and_mark_their_seconds(gscale):

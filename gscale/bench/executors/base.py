@@ -70,12 +70,12 @@ def run_on(
     try:
         while waiting or locks:
             _submit_all(waiting, locks, executor, on_start, on_result)
+            if waiting and not locks:  # other runs compute all that is left, or no worker is there
+                time.sleep(_PAUSE)
             for task, measured in executor.completed():
                 with locks.pop(task):
                     outcome = store(task, measured)
                 on_result(task, outcome)
-            if waiting and not locks:
-                time.sleep(_PAUSE)
     finally:
         for lock in locks.values():
             lock.close()
