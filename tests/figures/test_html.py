@@ -176,8 +176,10 @@ def test_matplotlib_draws_the_same_panels_as_the_page(folder, own, tmp_path):
     drawn = [draw_sweep(rows, "title") for _, rows in table.groupby("sweep")]
     titles = [axes.get_title().replace("\n", " ") for figure in drawn for axes in figure.axes]
     assert titles == [" ".join(figure["title"].split()) for figure in figures_of(own)]
-    paths = [plot_sweeps(table, tmp_path / name, {}) for name in ("once", "again")]
-    assert [path.stem for path in paths[0]] == sorted(table["sweep"].unique())
+    sweep = table["sweep"].iloc[0]
+    one = table[table["sweep"] == sweep]
+    paths = [plot_sweeps(one, tmp_path / name, {}) for name in ("once", "again")]
+    assert [path.stem for path in paths[0]] == [sweep]
     for suffix in (".png", ".svg"):
         once, again = ([path.with_suffix(suffix).read_bytes() for path in some] for some in paths)
         assert once == again
