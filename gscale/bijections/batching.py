@@ -58,7 +58,7 @@ def through_blocks(
     Parameters
     ----------
     forward : callable
-        From a row (D,) to its image (D,) and log|det J| ().
+        From a row (D,) to its image (D,) and log|det J|, () or of parts of the row, (S,).
     rows : Array, shape (N, D)
     numbers : int, optional
         Numbers in a block, about; if not given, as many as stay in the cache.
@@ -66,7 +66,7 @@ def through_blocks(
     Returns
     -------
     images : Array, shape (N, D)
-    log_det : Array, shape (N,)
+    log_det : Array, shape (N,) or (N, S)
         In nats.
 
     Examples
@@ -87,13 +87,18 @@ def through_blocks(
         after = jax.vmap(forward)(before[0])
         if n % size:  # rows of the block before are images already
             new = start + jnp.arange(size) >= index * size
-            after = jnp.where(new[:, None], after[0], before[0]), jnp.where(new, after[1], before[1])
+            after = tuple(
+                jnp.where(jnp.expand_dims(new, range(1, a.ndim)), a, b)
+                for a, b in zip(after, before, strict=True)
+            )
         rows, log_det = (
             lax.dynamic_update_slice_in_dim(a, b, start, 0) for a, b in zip(state, after, strict=True)
         )
         return (rows, log_det), None
 
-    return lax.scan(replace_block, (rows, jnp.zeros(n, rows.dtype)), jnp.arange(n_blocks))[0]
+    log_det = jax.eval_shape(jax.vmap(forward), rows)[1]
+    state = rows, jnp.zeros(log_det.shape, log_det.dtype)
+    return lax.scan(replace_block, state, jnp.arange(n_blocks))[0]
 
 
 def over_blocks(add: Callable[[Any, Array, Array], Any], total: Any, rows: Array) -> Any:

@@ -37,7 +37,12 @@ class AffineMap(eqx.Module):
     scale: Array
 
     def forward(self, x: Array) -> tuple[Array, Array]:
-        return (x - self.shift) / self.scale, -jnp.log(self.scale).sum()
+        y, log_slopes = self.forward_each(x)
+        return y, log_slopes.sum()
+
+    def forward_each(self, x: Array) -> tuple[Array, Array]:
+        """Image (D,) of x (D,) and the logarithm (D,) of each coordinate's slope, in nats."""
+        return (x - self.shift) / self.scale, -jnp.log(self.scale)
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
         return y * self.scale + self.shift, jnp.log(self.scale).sum()
@@ -106,11 +111,16 @@ class SplineMap(eqx.Module):
     derivatives: Array
 
     def forward(self, x: Array) -> tuple[Array, Array]:
+        y, log_slopes = self.forward_each(x)
+        return y, log_slopes.sum()
+
+    def forward_each(self, x: Array) -> tuple[Array, Array]:
+        """Image (D,) of x (D,) and the logarithm (D,) of each coordinate's slope, in nats."""
         inside = jnp.clip(x, self.x[0], self.x[-1])
         sizes = 1 / jnp.diff(self.x, axis=0), jnp.diff(self.y, axis=0)
         x0, y0, d0, d1, per_width, height = self._bin_of(inside, self.x, sizes)
         rise, log_slope = _computed_once(_rise, inside - x0, per_width, height, d0, d1)
-        return y0 + rise + self._outer_derivative(x, self.x) * (x - inside), log_slope.sum()
+        return y0 + rise + self._outer_derivative(x, self.x) * (x - inside), log_slope
 
     def inverse(self, y: Array) -> tuple[Array, Array]:
         inside = jnp.clip(y, self.y[0], self.y[-1])

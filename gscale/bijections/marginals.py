@@ -3,12 +3,14 @@
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.scipy.special import erfc, ndtri
 
+from gscale.bijections.cumulative import running_max
 from gscale.bijections.elementwise import AffineMap, SplineMap
 from gscale.bijections.histogram_quantiles import RowsInMemory, RowStatistics, quantiles
 from gscale.bijections.normal_knots import DEFAULT_BINS, normal_levels
@@ -38,6 +40,8 @@ class Moments:
     >>> affine.shift.tolist(), affine.scale.tolist()
     ([2.0], [1.0])
     """
+
+    by_column: ClassVar[bool] = True  # see gscale.bijections.by_column
 
     def fit(self, key: Array, x: Array) -> AffineMap:
         """Fit to the rows of x (N, D); the key is not used."""
@@ -105,6 +109,8 @@ class Quantiles:
     n_bins: int | None = DEFAULT_BINS
     bandwidth: float = 0.0
     shrinkage: float = 0.0
+
+    by_column: ClassVar[bool] = True  # see gscale.bijections.by_column
 
     def __post_init__(self) -> None:
         if self.n_bins is not None:
@@ -219,7 +225,7 @@ def _spread(knots: Array, least: Array) -> Array:
     """Push knots apart until each bin has at least the least width."""
     least = jnp.maximum(least, _NARROWEST_BIN * (knots[-1] - knots[0]))
     offsets = jnp.arange(knots.shape[0], dtype=knots.dtype)[:, None] * least[None]
-    return lax.cummax(knots - offsets) + offsets
+    return running_max(knots - offsets) + offsets
 
 
 def _inner_derivatives(widths: Array, secants: Array) -> Array:
@@ -237,7 +243,7 @@ def _smoothed(ordered: Array, knots: Array, raw: Array, bandwidth: float) -> tup
     y = normal_score(*(jnp.maximum(level, 0.5 / n) for level in (cdf, survival)))
     least_slope = _FLATTEST * (raw[-1] - raw[0]) / (knots[-1] - knots[0])
     offsets = (knots - knots[:1]) * least_slope[None]
-    y = lax.cummax(y - offsets) + offsets
+    y = running_max(y - offsets) + offsets
     derivatives = density * math.sqrt(2 * math.pi) * jnp.exp(0.5 * y**2)
     return y, jnp.maximum(derivatives[1:-1], least_slope[None])
 

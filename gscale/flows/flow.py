@@ -10,6 +10,7 @@ from jax import Array, lax
 
 from gscale.bijections.base import Bijection, Spec
 from gscale.bijections.batching import PRODUCT_NUMBERS, in_blocks, through_blocks
+from gscale.bijections.by_column import fit_through
 from gscale.metrics import normal_log_prob
 
 
@@ -95,8 +96,7 @@ class LayerSpec:
             coupling = self.coupling.fit(coupling_key, rows[:n_train])
             rows, of_coupling = through_blocks(coupling.forward, rows)
             log_det += of_coupling
-        marginal = self.marginal.fit(marginal_key, rows[:n_train])
-        rows, of_marginal = through_blocks(marginal.forward, rows)
+        marginal, rows, of_marginal = fit_through(self.marginal, marginal_key, rows, n_train)
         return Layer(rotation, marginal, coupling), rows, log_det + of_marginal
 
 

@@ -10,6 +10,7 @@ from jax import Array, lax
 
 from gscale.bijections.base import Bijection, Spec
 from gscale.bijections.batching import through_blocks
+from gscale.bijections.by_column import fit_through
 from gscale.flows.flow import Flow, LayerSpec
 from gscale.flows.stopping import History, Stopping
 from gscale.metrics import negative_log_likelihood
@@ -69,8 +70,8 @@ def start(
     state = FitState(rows, jnp.zeros(2, x.dtype), x.shape[0])
     if first is None:
         return state, None
-    bijection = first.fit(jax.random.fold_in(key, 0), x)
-    return state.push(bijection), bijection
+    bijection, z, log_det = fit_through(first, jax.random.fold_in(key, 0), rows, x.shape[0])
+    return state.replace(z, log_det), bijection
 
 
 def add_layer(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection]:

@@ -157,8 +157,8 @@ class _RowsOnDisk:
     def moments(self) -> tuple[Array, Array]:
         return _float32(self.last_written.mean), _float32(self.last_written.deviation)
 
-    def counts(self, edges: Array, n_bins: int) -> Array:
-        return self._sum(lambda chunk: _counts(chunk, edges, n_bins))
+    def counts(self, edges: Array, n_bins: int, equal: Array) -> Array:
+        return self._sum(lambda chunk: _counts(chunk, edges, n_bins, equal))
 
     def tail_sums(self, lowest: Array, highest: Array) -> TailSums:
         sums: TailSums = self._sum(lambda chunk: _tail_sums(chunk, lowest, highest))
@@ -222,8 +222,8 @@ def _column_moments(chunk: Array | np.ndarray) -> tuple[Array, ...]:
 
 
 @eqx.filter_jit
-def _counts(chunk: Array | np.ndarray, edges: Array, n_bins: int) -> Array:
-    return RowsInMemory(jnp.asarray(chunk)).counts(edges, n_bins)
+def _counts(chunk: Array | np.ndarray, edges: Array, n_bins: int, equal: Array) -> Array:
+    return RowsInMemory(jnp.asarray(chunk)).counts(edges, n_bins, equal)
 
 
 @eqx.filter_jit

@@ -154,8 +154,8 @@ class _ShardedRows:
         squares = (deviation(self.local.x, mean, furthest) / unit) ** 2
         return mean, unit * jnp.sqrt(lax.pmean(squares, _ROWS))
 
-    def counts(self, edges: Array, n_bins: int) -> Array:
-        return lax.psum(self.local.counts(edges, n_bins), _ROWS)
+    def counts(self, edges: Array, n_bins: int, equal: Array) -> Array:
+        return lax.psum(self.local.counts(edges, n_bins, equal), _ROWS)
 
     def tail_sums(self, lowest: Array, highest: Array) -> TailSums:
         sums: TailSums = lax.psum(self.local.tail_sums(lowest, highest), _ROWS)

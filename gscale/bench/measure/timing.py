@@ -94,5 +94,7 @@ def _compiled(function: Any, *args: Any) -> tuple[Callable[..., Any], float]:
 def _compiled_for(function: Any, structure: Any, types: tuple[Any, ...]) -> tuple[Callable[..., Any], float]:
     shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in types]
     start = time.perf_counter()
-    compiled = function.lower(*jax.tree.unflatten(structure, shapes)).compile()
+    compiled = function.lower(*jax.tree.unflatten(structure, shapes)).compile(
+        compiler_options={"xla_backend_optimization_level": 1}
+    )
     return compiled, time.perf_counter() - start
