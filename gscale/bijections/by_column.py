@@ -47,19 +47,30 @@ def fit_through(marginal: Any, key: Array, rows: Array, n_train: int) -> Fitted:
     return fitted_map, *through_blocks(fitted_map.forward, rows)
 
 
+def map_columns(fitted: Any, rows: Array) -> Fitted:
+    """Map rows (S, N, D) by a map that was fitted to all their S·D columns.
+
+    Returns
+    -------
+    maps : Bijection
+        One for each of the S parts, stacked.
+    images : Array, shape (S, N, D)
+    log_det : Array, shape (S, N)
+        In nats.
+    """
+    n_batch, _, dim = rows.shape
+
+    def forward(row: Array) -> tuple[Array, Array]:
+        images, log_slopes = fitted.forward_each(row)
+        return images, log_slopes.reshape(n_batch, dim).sum(1)
+
+    images, log_det = through_blocks(forward, _as_columns(rows))
+    return jax.tree.map(lambda a: _split(a, n_batch), fitted), _split(images, n_batch), log_det.T
+
+
 def _of_columns(marginal: Any, key: Array, n_train: int) -> Any:
     def fit_batch(rows: Array) -> Fitted:
-        n_batch, n_rows, dim = rows.shape
-        columns = jnp.moveaxis(rows, 0, 1).reshape(n_rows, n_batch * dim)
-        fitted_map = marginal.fit(key, columns[:n_train])
-
-        def forward(row: Array) -> tuple[Array, Array]:
-            images, log_slopes = fitted_map.forward_each(row)
-            return images, log_slopes.reshape(n_batch, dim).sum(1)
-
-        images, log_det = through_blocks(forward, columns)
-        maps = jax.tree.map(lambda a: _split(a, n_batch), fitted_map)
-        return maps, _split(images, n_batch), log_det.T
+        return map_columns(marginal.fit(key, _as_columns(rows[:, :n_train])), rows)
 
     @custom_vmap
     def fit(rows: Array) -> Fitted:
@@ -67,11 +78,16 @@ def _of_columns(marginal: Any, key: Array, n_train: int) -> Any:
         return fitted
 
     @fit.def_vmap
-    def _(axis_size: int, in_batched: Any, rows: Array) -> tuple[Fitted, Any]:
+    def _(_size: int, _batched: Any, rows: Array) -> tuple[Fitted, Any]:
         fitted = fit_batch(rows)
         return fitted, jax.tree.map(lambda _: True, fitted)
 
     return fit
+
+
+def _as_columns(rows: Array) -> Array:
+    """Rows (S, N, D) as (N, S·D)."""
+    return jnp.moveaxis(rows, 0, 1).reshape(rows.shape[1], -1)
 
 
 def _split(a: Array, n_batch: int) -> Array:

@@ -35,4 +35,6 @@ def _over_earlier(a: Array, axis: int, other: float) -> Array:
     """Entries i of an axis for each place k of an axis before it, with another value where i > k."""
     n = a.shape[axis]
     earlier = np.tri(n, dtype=bool).reshape(n, n, *[1] * (a.ndim - axis - 1))
-    return jnp.where(earlier.reshape(*[1] * axis, *earlier.shape), lax.expand_dims(a, [axis]), jnp.asarray(other, a.dtype))
+    return jnp.where(
+        earlier.reshape(*[1] * axis, *earlier.shape), lax.expand_dims(a, [axis]), jnp.asarray(other, a.dtype)
+    )

@@ -147,8 +147,9 @@ def quantiles(rows: RowStatistics, levels: np.ndarray, least: Array) -> Array:
         inner = running_max(jnp.stack([bins.left, bins.right], 1).reshape(-1, mean.size))
         return passes + 1, jnp.concatenate([lowest[None], inner, highest[None]]), bins
 
-    left = jnp.maximum(mean - _REACH * deviation, lowest)
-    right = jnp.minimum(mean + _REACH * deviation, highest)
+    # Rounded, so that moments which differ in their last digits have the same bins.
+    unit = jnp.exp2(jnp.floor(jnp.log2(deviation + jnp.finfo(mean.dtype).tiny)) - 2)
+    left, right = (unit * jnp.round((mean + reach * deviation) / unit) for reach in (-_REACH, _REACH))
     edges = left[None] + np.linspace(0, 1, n_cells + 1, dtype=mean.dtype)[:, None] * (right - left)[None]
     empty = jnp.zeros((len(levels), mean.size), mean.dtype)
     unknown = LevelBins(empty, empty.astype(jnp.int32) + n, empty, empty + jnp.inf)
@@ -204,7 +205,7 @@ def _columns(dim: int) -> Array:
 
 
 def _cells(block: Array, edges: Array) -> Array:
-    """The cell between edges (J+1, D) of each number of a block (B, D): the last whose left edge it reaches."""
+    """The cell between edges (J+1, D) of each number of a block (B, D), the last that it reaches."""
     n_cells, dim = edges.shape[0] - 1, block.shape[1]
     n_halvings = math.ceil(math.log2(n_cells))
 
@@ -234,7 +235,7 @@ def _at_levels(counts: Array, edges: Array, ends: tuple[Array, Array], ranks: np
     left_edge, right_edge, below = _take((edges[:-1], edges[1:], upto - totals), place)
     offsets = np.arange(n_bins, dtype=np.int32)[None, :, None]  # (1, B, 1)
     (inside,) = _take((counts,), (cell[:, None] * n_bins + offsets) * dim + _columns(dim)[None])  # (K, B, D)
-    before = below[:, None] + running_sum(inside, 1) - inside
+    before = below[:, None] + lax.cumsum(inside, 1) - inside
     bin_ = jnp.minimum((before + inside <= rank[:, None]).sum(1, dtype=jnp.int32), n_bins - 1)  # (K, D)
     here = offsets == bin_[:, None]
     rows, n_before = (jnp.where(here, number, 0).sum(1, dtype=counts.dtype) for number in (inside, before))

@@ -88,7 +88,16 @@ class LayerSpec:
         log_det : Array, shape (N + M,)
             Of each row, in nats.
         """
-        rotation_key, coupling_key, marginal_key = jax.random.split(key, 3)
+        rotation, coupling, rows, log_det = self.mix_through(key, rows, n_train)
+        marginal_key = jax.random.split(key, 3)[2]
+        marginal, rows, of_marginal = fit_through(self.marginal, marginal_key, rows, n_train)
+        return Layer(rotation, marginal, coupling), rows, log_det + of_marginal
+
+    def mix_through(
+        self, key: Array, rows: Array, n_train: int
+    ) -> tuple[Bijection, Bijection | None, Array, Array]:
+        """What `fit_through` does before the marginal: rotation, coupling, images and log|det J|."""
+        rotation_key, coupling_key, _ = jax.random.split(key, 3)
         rotation = self.rotation.fit(rotation_key, rows[:n_train])
         rows, log_det = through_blocks(rotation.forward, rows, PRODUCT_NUMBERS)
         coupling = None
@@ -96,8 +105,7 @@ class LayerSpec:
             coupling = self.coupling.fit(coupling_key, rows[:n_train])
             rows, of_coupling = through_blocks(coupling.forward, rows)
             log_det += of_coupling
-        marginal, rows, of_marginal = fit_through(self.marginal, marginal_key, rows, n_train)
-        return Layer(rotation, marginal, coupling), rows, log_det + of_marginal
+        return rotation, coupling, rows, log_det
 
 
 Step = Callable[[Bijection, Array], tuple[Array, Array]]

@@ -1,6 +1,7 @@
 """Layer-wise fits of flows."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,57 +10,12 @@ import numpy as np
 from jax import Array, lax
 
 from gscale.bijections.base import Bijection, Spec
-from gscale.bijections.batching import through_blocks
 from gscale.bijections.by_column import fit_through
+from gscale.flows.fit_state import FitState as FitState, Losses as Losses, layer_key
 from gscale.flows.flow import Flow, LayerSpec
+from gscale.flows.staged import StagedStart, StagedStep, fits_on_host, is_staged
 from gscale.flows.stopping import History, Stopping
-from gscale.metrics import negative_log_likelihood
 from gscale.validation import check_at_least, check_rows
-
-
-class Losses(NamedTuple):
-    """Negative log-likelihood in nats, on the rows fitted to and on rows held out."""
-
-    train: Array
-    test: Array
-
-
-class FitState(eqx.Module):
-    """The state of a layer-wise fit: the images of all rows under the layers so far.
-
-    Attributes
-    ----------
-    z : Array, shape (N + M, D)
-        Images of the N training rows, then of the M test rows.
-    log_det : Array, shape (2,)
-        Mean of log|det J| over training and over test rows, in nats. Without test rows, M = 0, the training
-        rows are taken for both.
-    n_train : int
-        N.
-    """
-
-    z: Array
-    log_det: Array
-    n_train: int = eqx.field(static=True)
-
-    def losses(self) -> Losses:
-        parts = zip(self.split(self.z), self.log_det, strict=True)
-        return Losses(*(negative_log_likelihood(z, log_det) for z, log_det in parts))
-
-    def push(self, bijection: Bijection) -> "FitState":
-        """Map all rows once more, in one call: it is compiled once for training and test rows."""
-        return self.replace(*through_blocks(bijection.forward, self.z))
-
-    def replace(self, z: Array, log_det: Array) -> "FitState":
-        """The state with new images z (N + M, D) of all rows, and log|det J| (N + M,) of the map to them."""
-        means = jnp.stack([part.mean() for part in self.split(log_det)])
-        return FitState(z, self.log_det + means, self.n_train)
-
-    def split(self, rows: Array) -> tuple[Array, Array]:
-        """Training rows and test rows."""
-        if rows.shape[0] == self.n_train:
-            return rows, rows
-        return rows[: self.n_train], rows[self.n_train :]
 
 
 def start(
@@ -85,11 +41,6 @@ def add_layer(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[Fi
     train, _ = state.split(state.z)
     bijection = spec.fit(layer_key(key, index), train)
     return state.push(bijection), bijection
-
-
-def layer_key(key: Array, index: Array) -> Array:
-    """Key of layer ``index``, counted from 0; fold 0 is that of the map in front."""
-    return jax.random.fold_in(key, index + 1)
 
 
 def fit_layerwise(
@@ -156,6 +107,8 @@ def fit_layerwise(
     if stopping is not None:
         return _fit_until(key, x, x_test, spec, first, n_layers, stopping)
     x_test = None if x_test is None else jnp.asarray(x_test, x.dtype)
+    if is_staged(spec, len(x), key, x, x_test):
+        return _fit_staged(key, x, x_test, spec, first, n_layers)
     return _fit_layerwise(key, x, x_test, spec, first, n_layers)
 
 
@@ -172,6 +125,23 @@ def _fit_layerwise(
     _, (layers, later) = lax.scan(step, initial, jnp.arange(n_layers))
     losses = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), initial.losses(), later)
     return Flow(layers, first_map, x.shape[-1]), losses
+
+
+def _fit_staged(
+    key: Array, x: Array, x_test: Array | None, spec: Spec, first: Spec | None, n_layers: int
+) -> tuple[Flow, Losses]:
+    state, first_map, losses = _first_step(key, x, x_test, first)
+    curve, layers = [losses], list[Bijection]()
+    for index in range(n_layers):
+        state, layer, losses = _next_step(key, state, spec, jnp.int32(index))
+        layers.append(layer)
+        curve.append(losses)
+    return Flow(_stacked(layers), first_map, x.shape[-1]), _stacked(curve)
+
+
+def _stacked(trees: Sequence[Any]) -> Any:
+    """Trees of arrays as one, with a leading axis; by NumPy, which compiles nothing."""
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *trees)
 
 
 def _fit_until(
@@ -196,9 +166,8 @@ def _fit_until(
         if stopping.ended(history):
             break
     depth = stopping.n_layers_to_keep(history)
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves)[:depth], *layers)
-    stacked_losses = jax.tree.map(lambda *values: jnp.stack(values), *curve[: depth + 1])
-    return Flow(stacked, first_map, x.shape[-1]), stacked_losses
+    kept = jax.tree.map(lambda leaf: leaf[:depth], _stacked(layers))
+    return Flow(kept, first_map, x.shape[-1]), _stacked(curve[: depth + 1])
 
 
 def _finite_losses(curve: list[Losses]) -> np.ndarray:
@@ -210,8 +179,28 @@ def _finite_losses(curve: list[Losses]) -> np.ndarray:
     return losses.T
 
 
-@eqx.filter_jit
 def _first_step(
+    key: Array, x: Array, x_test: Array | None, first: Spec | None
+) -> tuple[FitState, Bijection | None, Losses]:
+    if first is None or not fits_on_host(first, len(x)):
+        return _start_in_one(key, x, x_test, first)
+    staged = StagedStart(first)(key[None], x[None], None if x_test is None else x_test[None])
+    return _unbatched(staged)
+
+
+def _next_step(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection, Losses]:
+    if not is_staged(spec, state.n_train):
+        return _add_in_one(key, state, spec, index)
+    batched = jax.tree.map(lambda a: a[None], state)
+    return _unbatched(StagedStep(spec)(key[None], batched, index))
+
+
+def _unbatched(tree: Any) -> Any:
+    return jax.tree.map(lambda a: a[0], tree)
+
+
+@eqx.filter_jit
+def _start_in_one(
     key: Array, x: Array, x_test: Array | None, first: Spec | None
 ) -> tuple[FitState, Bijection | None, Losses]:
     state, bijection = start(key, x, x_test, first)
@@ -219,6 +208,6 @@ def _first_step(
 
 
 @eqx.filter_jit
-def _next_step(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection, Losses]:
+def _add_in_one(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection, Losses]:
     state, layer = add_layer(key, state, spec, index)
     return state, layer, state.losses()

@@ -34,7 +34,10 @@ def fit_chunks(
     scratch: Path | None = None,
     n_rows: int | None = None,
 ) -> tuple[Flow, Losses]:
-    """`fit_layerwise` on rows that need not fit into memory: the same flow, to within the dtype's rounding.
+    """`fit_layerwise` on rows that need not fit into memory: the same flow, but for the dtype's rounding.
+
+    Quantiles are counted, as they are by a jitted `fit_layerwise`; not jitted, it sorts up to 131,072 rows on
+    CPUs, and knots differ by less than the standard error of their ranks.
 
     The images of all rows are in a temporary file of 4 N D bytes. A layer reads it three times or more and
     writes it once.

@@ -13,6 +13,7 @@ from jax import Array
 from gscale.bench.measure.base import Curves, OnCovariances, OnHistograms, OnLayer, check_haar_alone
 from gscale.bench.measure.timing import Step, run_layers, seed_keys
 from gscale.flows.flow import LayerSpec
+from gscale.runtime import Program
 from gscale.theory.expected_gain import expected_gain, loss_lower_bound
 from gscale.theory.population import deviation, losses_from_gains, remaining_loss, whiten_layer
 
@@ -98,11 +99,16 @@ class LowerBound(_ByFactor):
 def keys_and_deviations(cell: "Cell") -> tuple[Array, Array]:
     """The layers' keys (S,) and E = Σ − I (S, D, D) of the seeds."""
     data_keys, keys = seed_keys(cell.seeds)
-    dataset: Any = cell.dataset  # with a covariance: the cell has made sure of it
-    return keys, jax.jit(jax.vmap(lambda key: deviation(dataset.matrix(key, cell.dim))))(data_keys)
+    return keys, _deviations(cell.dataset, cell.dim)(data_keys)
 
 
-remaining_losses = jax.jit(jax.vmap(remaining_loss))
+@cache
+def _deviations(dataset: Any, dim: int) -> Callable[[Array], Array]:
+    # with a covariance: the cell has made sure of it
+    return Program(jax.vmap(lambda key: deviation(dataset.matrix(key, dim))))
+
+
+remaining_losses = Program(jax.vmap(remaining_loss))
 
 
 @cache

@@ -12,6 +12,7 @@ from gscale.bench.measure.timing import seed_keys, timed
 from gscale.bijections.base import Bijection
 from gscale.data.base import Rows
 from gscale.flows import layerwise
+from gscale.flows.staged import StagedStart, fits_on_host
 from gscale.validation import check_finite, check_rows
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def start(cell: "Cell", first: Any) -> Start:
     data_keys, keys = seed_keys(cell.seeds)
     of_seeds = [checked_rows(cell, key) for key in data_keys]
     rows: Rows = jax.tree.map(lambda *leaves: np.stack(leaves), *of_seeds)
-    run = timed(_start(first), keys, rows.train, rows.test)
+    run = timed(_start(first, fits_on_host(first, rows.train.shape[1])), keys, rows.train, rows.test)
     state, bijection, losses = run.result
     return Start(keys, rows, state, bijection, losses, run.seconds, run.seconds_compile)
 
@@ -73,7 +74,10 @@ def pass_seconds(cell: "Cell") -> float:
 
 
 @cache
-def _start(first: Any) -> Any:
+def _start(first: Any, staged: bool) -> Any:
+    if staged:
+        return StagedStart(first)
+
     def one(
         key: Array, x: Array, x_test: Array
     ) -> tuple[layerwise.FitState, Bijection | None, layerwise.Losses]:

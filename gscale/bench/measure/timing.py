@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from gscale.bench.measure.base import OnLayer
+from gscale.runtime import compiler_options
 
 Step = Any  # a jitted function (keys, state, index) -> (state, output)
 
@@ -92,9 +93,10 @@ def _compiled(function: Any, *args: Any) -> tuple[Callable[..., Any], float]:
 
 @lru_cache(maxsize=64)
 def _compiled_for(function: Any, structure: Any, types: tuple[Any, ...]) -> tuple[Callable[..., Any], float]:
-    shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in types]
+    shapes = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in types])
     start = time.perf_counter()
-    compiled = function.lower(*jax.tree.unflatten(structure, shapes)).compile(
-        compiler_options={"xla_backend_optimization_level": 1}
-    )
+    if hasattr(function, "compiled"):
+        compiled = function.compiled(compiler_options(), *shapes)
+    else:
+        compiled = function.lower(*shapes).compile(compiler_options=compiler_options())
     return compiled, time.perf_counter() - start

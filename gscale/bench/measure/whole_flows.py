@@ -20,6 +20,7 @@ from gscale.bijections.optimizer import Training
 from gscale.flows.end_to_end import trained
 from gscale.flows.flow import Flow
 from gscale.flows.layerwise import FitState, Losses, add_layer
+from gscale.flows.staged import StagedStep, is_staged
 from gscale.metrics import negative_log_likelihood
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ class EndToEnd(OnRows):
 
     def curves(self, cell: "Cell", on_layer: OnLayer, on_histograms: OnHistograms) -> Curves:
         begin = start(cell, self.first)
-        fit = run_layers(_fit_step(cell.layer), begin.keys, begin.state, cell.n_layers, lambda _: None)
-        layers = jax.tree.map(lambda *leaves: jnp.stack(leaves, 1), *fit.outputs)
+        staged = is_staged(cell.layer, begin.state.n_train)
+        fit_step = (_staged_step if staged else _fit_step)(cell.layer)
+        fit = run_layers(fit_step, begin.keys, begin.state, cell.n_layers, lambda _: None)
+        layers = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves, 1)), *fit.outputs)
         state = _Whole(jnp.asarray(begin.rows.train), jnp.asarray(begin.rows.test), layers, begin.first)
         run = run_layers(_training_step(self, cell.dim), begin.keys, state, cell.n_layers, on_layer)
         # of each depth: its own training, behind the layer-wise fit that it sets out from
@@ -73,6 +76,17 @@ class _UpToDepth(eqx.Module):
 
 def _unchanged(x: Array) -> tuple[Array, Array]:
     return x, jnp.zeros((), x.dtype)
+
+
+class _StagedStep(StagedStep):
+    """`StagedStep` with the layers alone."""
+
+    def _run(self, *arguments: Any) -> tuple[FitState, Bijection]:
+        state, layer, _ = super()._run(*arguments)
+        return state, layer
+
+
+_staged_step = cache(_StagedStep)
 
 
 @cache

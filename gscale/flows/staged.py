@@ -1,0 +1,158 @@
+"""Layer-wise steps in stages on CPUs: mix the coordinates, fit the marginal with NumPy, map the rows.
+
+A program that fits quantiles, by sorting or by counting, takes longer to compile than many fits take to run,
+and XLA's sort on CPUs is ten times slower than NumPy's. So NumPy fits them between two small programs, on
+rows in the memory of both. Other devices, traced rows and other marginals take one program.
+"""
+
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import Array
+
+from gscale.bijections.base import Bijection
+from gscale.bijections.by_column import map_columns
+from gscale.flows.fit_state import FitState, Losses, layer_key
+from gscale.flows.flow import Layer, LayerSpec
+from gscale.runtime import Program
+
+# Above, counting in one program takes as long as sorting, and its compilation a small part of the fit.
+_MAX_SORTED_ROWS = 2**17
+
+Run = Callable[..., Any]
+
+
+def fits_on_host(marginal: Any, n_train: int) -> bool:
+    """Whether NumPy fits a marginal to so many rows of a CPU."""
+    known = getattr(marginal, "fits_on_host", False)
+    return known and n_train <= _MAX_SORTED_ROWS and jax.default_backend() == "cpu"
+
+
+def is_staged(spec: Any, n_train: int, *arrays: Any) -> bool:
+    """Whether layers of a spec are fitted to so many rows in stages: NumPy can, and no array is traced."""
+    traced = any(isinstance(array, jax.core.Tracer) for array in arrays)
+    return not traced and isinstance(spec, LayerSpec) and fits_on_host(spec.marginal, n_train)
+
+
+class _Mixed(NamedTuple):
+    """Rows of S seeds within a layer: (S, N + M, D), and log|det J| (S, N + M) up to there."""
+
+    rotation: Bijection
+    coupling: Bijection | None
+    rows: Array
+    log_det: Array
+    before: Array  # (S, 2), of the layers before, as in a `FitState`
+
+
+class StagedStart:
+    """The state behind a marginal in front: called with keys (S,), rows (S, N, D) and test rows (S, M, D).
+
+    Parameters
+    ----------
+    first : Spec
+        The marginal, which `fits_on_host`.
+    """
+
+    def __init__(self, first: Any) -> None:
+        self._first = first
+
+    def __call__(self, keys: Any, x: Any, x_test: Any) -> tuple[FitState, Bijection, Losses]:
+        return self._run(_mapping(x.shape[1]), keys, x, x_test)
+
+    def compiled(self, options: Any, keys: Any, x: Any, x_test: Any) -> Run:
+        """The function compiled for arguments of these shapes."""
+        n_test = 0 if x_test is None else x_test.shape[1]
+        rows = jax.ShapeDtypeStruct((x.shape[0], x.shape[1] + n_test, x.shape[2]), x.dtype)
+        return partial(self._run, _compiled_mapping(options, self._first, rows, x.shape[1]))
+
+    def _run(self, mapping: Run, keys: Any, x: Any, x_test: Any) -> tuple[FitState, Bijection, Losses]:
+        rows = np.asarray(x)
+        fitted = self._first.fit_on_host(rows)
+        if x_test is not None:
+            rows = np.concatenate([rows, np.asarray(x_test)], 1)
+        nothing = np.zeros(rows.shape[:2], rows.dtype)
+        state, marginal, losses = mapping(fitted, rows, nothing, np.zeros((len(rows), 2), rows.dtype))
+        return state, marginal, losses
+
+
+class StagedStep:
+    """A layer of S seeds: called with keys (S,), a `FitState` of (S, N + M, D) rows and the layer's index.
+
+    Returns the next state, the layer (S, …) and the losses (S,) behind it.
+
+    Parameters
+    ----------
+    spec : LayerSpec
+        With a marginal that `fits_on_host`.
+    """
+
+    def __init__(self, spec: LayerSpec) -> None:
+        self._spec = spec
+
+    def __call__(self, keys: Any, state: FitState, index: Any) -> tuple[FitState, Layer, Losses]:
+        return self._run(_mixing(self._spec), _mapping(state.n_train), keys, state, index)
+
+    def compiled(self, options: Any, keys: Any, state: Any, index: Any) -> Run:
+        """The function compiled for arguments of these shapes."""
+        lowered = _mixing(self._spec).lower(keys, state, index)
+        rows = jax.ShapeDtypeStruct(state.z.shape, state.z.dtype)
+        mapping = _compiled_mapping(options, self._spec.marginal, rows, state.n_train)
+        return partial(self._run, lowered.compile(compiler_options=options), mapping)
+
+    def _run(
+        self, mixing: Run, mapping: Run, keys: Any, state: FitState, index: Any
+    ) -> tuple[FitState, Layer, Losses]:
+        n_train = state.n_train
+        mixed = mixing(keys, state, index)
+        fitted = self._spec.marginal.fit_on_host(np.asarray(mixed.rows)[:, :n_train])
+        state, marginal, losses = mapping(fitted, mixed.rows, mixed.log_det, mixed.before)
+        return state, Layer(mixed.rotation, marginal, mixed.coupling), losses
+
+
+@cache
+def _mixing(spec: LayerSpec) -> Program:
+    def mix(key: Array, state: FitState, index: Array) -> _Mixed:
+        return _Mixed(*spec.mix_through(layer_key(key, index), state.z, state.n_train), state.log_det)
+
+    return Program(jax.vmap(mix, (0, 0, None)), donate_argnums=1)
+
+
+@cache
+def _mapping(n_train: int) -> Program:
+    def map_rows(
+        fitted: Any, rows: Array, log_det: Array, before: Array
+    ) -> tuple[FitState, Bijection, Losses]:
+        marginals, images, of_marginal = map_columns(fitted, rows)
+
+        def end(z: Array, log_det: Array, before: Array) -> tuple[FitState, Losses]:
+            state = FitState(z, before, n_train).replace(z, log_det)
+            return state, state.losses()
+
+        state, losses = jax.vmap(end)(images, log_det + of_marginal, before)
+        return state, marginals, losses
+
+    return Program(map_rows, donate_argnums=1)
+
+
+def _compiled_mapping(options: Any, marginal: Any, rows: Any, n_train: int) -> Run:
+    one_column = marginal.fit_on_host(np.linspace(-1, 1, n_train, dtype=rows.dtype)[:, None])
+    leaves, structure = jax.tree.flatten(one_column)
+    lengths = tuple(len(leaf) for leaf in leaves)
+    return _compiled_for(tuple(options.items()), rows.shape, rows.dtype, n_train, structure, lengths)
+
+
+@lru_cache(maxsize=64)
+def _compiled_for(
+    options: Any, shape: tuple[int, ...], dtype: Any, n_train: int, structure: Any, lengths: tuple[int, ...]
+) -> Run:
+    n_batch, n_rows, dim = shape
+    tables = [jax.ShapeDtypeStruct((length, n_batch * dim), dtype) for length in lengths]
+    fitted = jax.tree.unflatten(structure, tables)
+    rows = jax.ShapeDtypeStruct(shape, dtype)
+    log_det, before = (jax.ShapeDtypeStruct((n_batch, n), dtype) for n in (n_rows, 2))
+    lowered = _mapping(n_train).lower(fitted, rows, log_det, before)
+    compiled: Run = lowered.compile(compiler_options=dict(options))
+    return compiled
