@@ -6,10 +6,12 @@ JAX is imported by the functions that configure it, so that commands which only 
 import hashlib
 import os
 import platform
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property, update_wrapper
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import pooch
@@ -195,14 +197,13 @@ def _processor() -> str:
 
 
 class Program:
-    """A jitted function that XLA compiles for CPUs with little optimisation.
-
-    It runs as fast: what takes time is in libraries, or vectorised at the lowest level but one already; and
-    it compiles in three quarters of the time. It is not called within another jitted function.
+    """`jax.jit` of a function, compiled for CPUs with as much effort as its run deserves.
 
     Parameters
     ----------
     function : callable
+    effort : int
+        See `compiler_options`.
     **options
         Of `jax.jit`.
 
@@ -212,11 +213,19 @@ class Program:
     2
     """
 
-    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
-        self._function, self._options = function, options
+    def __init__(self, function: Callable[..., Any], effort: int = 0, **options: Any) -> None:
+        self._function, self._effort, self._options = function, effort, options
+        update_wrapper(self, function)
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self._quickly_compiled(*arguments)
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        import jax
+
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((arguments, keywords))):
+            return self._jitted(*arguments, **keywords)  # part of another program, whose options hold
+        return self._compiled(*arguments, **keywords)
+
+    def __get__(self, owner: object, kind: type | None = None) -> Any:
+        return self if owner is None else MethodType(self, owner)
 
     def lower(self, *arguments: Any) -> Any:
         """What `jax.jit(function).lower` returns."""
@@ -229,40 +238,110 @@ class Program:
         return jax.jit(self._function, **self._options)
 
     @cached_property
-    def _quickly_compiled(self) -> Any:
+    def _compiled(self) -> Any:
         import jax
 
-        return jax.jit(self._function, compiler_options=compiler_options(), **self._options)
+        return jax.jit(self._function, compiler_options=compiler_options(self._effort), **self._options)
 
 
-def compiler_options(level: int = 1) -> dict[str, int]:
-    """Options for XLA's compiler to optimise at a level from 0 to 3; none but on CPUs.
+def compiler_options(effort: int) -> dict[str, Any]:
+    """Options for XLA's compiler on CPUs; none on other devices.
 
-    At level 0 programs compile in half the time of level 3 and their loops take five times longer; at level 1
-    they compile in three quarters, and their loops take no longer.
+    Parameters
+    ----------
+    effort : int
+        0 for what runs for seconds or on small matrices: compiles in 0.3 to 0.4 of XLA's own time, and loops
+        over many numbers take up to twice as long. 1: in 0.5 to 0.75 of that time, and loops take no longer.
+        2: XLA's own options.
+
+    Notes
+    -----
+    XLA's newer emitter of fused loops, which effort 0 does without, starts a compiler of its own for each
+    loop; levels of optimisation above 1 pay back after minutes, if at all.
     """
     import jax
 
-    return {"xla_backend_optimization_level": level} if jax.default_backend() == "cpu" else {}
+    if effort >= 2 or jax.default_backend() != "cpu":
+        return {}
+    wanted: dict[str, Any] = {"xla_backend_optimization_level": 1}
+    if effort == 0:
+        wanted["xla_cpu_use_fusion_emitters"] = False
+    return {name: value for name, value in wanted.items() if _is_option(name, value)}
+
+
+@cache
+def _is_option(name: str, value: int) -> bool:
+    """Whether this version of XLA knows an option."""
+    import jax
+
+    options: dict[str, Any] = {name: value}
+    try:
+        jax.jit(lambda: 0).lower().compile(compiler_options=options)
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 def limit_threads() -> None:
-    """Keep matrix products, and the factorisations of LAPACK, to the thread that calls them.
+    """Keep XLA's matrix products, and the factorisations of LAPACK, to the thread that calls them.
 
-    Products on CPUs: XLA's threads may wait for each other for ever; they did in three runs of three of
-    ICA(30) at N = 8000 and D above 36 (jax 0.10). XLA reads its flags when it first computes; where
-    XLA_FLAGS has the flag already, that value holds.
-
-    Factorisations: behind a layer's QR, threads of OpenBLAS wait busily for more to do and take a core from
-    XLA. A layer of 256 dimensions took a third longer on two idle cores, and ten times longer on two busy
-    ones. Two threads factorise a matrix of 1,024 dimensions no faster than one.
+    XLA's threads for products on CPUs may wait for each other for ever; they did in three runs of three of
+    ICA(30) at N = 8000 and D above 36 (jax 0.10). XLA reads its flags when it first computes; where XLA_FLAGS
+    has the flag already, that value holds. For LAPACK see `lapack_on_one_thread`.
     """
-    import scipy.linalg.cython_lapack  # noqa: F401 - loads the library that JAX calls
-    from threadpoolctl import ThreadpoolController
-
     flags = os.environ.get("XLA_FLAGS", "")
     if _EIGEN_THREADS not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --{_EIGEN_THREADS}=false".strip()
-    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
-        if any(part.startswith("scipy") for part in Path(library.filepath).parts):  # NumPy has its own
-            library.set_num_threads(1)
+    for library in _lapack():
+        library.set_num_threads(1)
+
+
+@contextmanager
+def lapack_on_one_thread() -> Iterator[None]:
+    """Keep factorisations of LAPACK to the thread that calls them, while one fit or several are running.
+
+    Behind a layer's QR, threads of OpenBLAS wait busily for more to do and take a core from XLA. A layer of
+    256 dimensions took a third longer on two idle cores, and ten times longer on two busy ones. Two threads
+    factorise a matrix of 1,024 dimensions no faster than one.
+    """
+    _lapack_limit.enter()
+    try:
+        yield
+    finally:
+        _lapack_limit.leave()
+
+
+class _LapackLimit:
+    """One thread from the first that enters until the last has left."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._before: list[int] = []
+
+    def enter(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._before = [library.get_num_threads() for library in _lapack()]
+                for library in _lapack():
+                    library.set_num_threads(1)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                for library, number in zip(_lapack(), self._before, strict=True):
+                    library.set_num_threads(number)
+
+
+_lapack_limit = _LapackLimit()
+
+
+@cache
+def _lapack() -> tuple[Any, ...]:
+    """The libraries of SciPy, whose LAPACK JAX calls; NumPy has its own."""
+    import scipy.linalg.cython_lapack  # noqa: F401 - loads it
+    from threadpoolctl import ThreadpoolController
+
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    return tuple(one for one in found if any(part.startswith("scipy") for part in Path(one.filepath).parts))

@@ -87,10 +87,11 @@ def through_blocks(
         after = jax.vmap(forward)(before[0])
         if n % size:  # rows of the block before are images already
             new = start + jnp.arange(size) >= index * size
-            after = tuple(
+            images, of_rows = (
                 jnp.where(jnp.expand_dims(new, range(1, a.ndim)), a, b)
                 for a, b in zip(after, before, strict=True)
             )
+            after = images, of_rows
         rows, log_det = (
             lax.dynamic_update_slice_in_dim(a, b, start, 0) for a, b in zip(state, after, strict=True)
         )

@@ -15,6 +15,7 @@ from gscale.flows.fit_state import FitState as FitState, Losses as Losses, layer
 from gscale.flows.flow import Flow, LayerSpec
 from gscale.flows.staged import StagedStart, StagedStep, fits_on_host, is_staged
 from gscale.flows.stopping import History, Stopping
+from gscale.runtime import lapack_on_one_thread
 from gscale.validation import check_at_least, check_rows
 
 
@@ -104,12 +105,13 @@ def fit_layerwise(
     check_rows(x, "x")
     # jnp.asarray would take the rows' memory twice
     x = x if isinstance(x, Array) else jax.device_put(np.asarray(x))
-    if stopping is not None:
-        return _fit_until(key, x, x_test, spec, first, n_layers, stopping)
     x_test = None if x_test is None else jnp.asarray(x_test, x.dtype)
-    if is_staged(spec, len(x), key, x, x_test):
-        return _fit_staged(key, x, x_test, spec, first, n_layers)
-    return _fit_layerwise(key, x, x_test, spec, first, n_layers)
+    with lapack_on_one_thread():
+        if stopping is not None:
+            return _fit_until(key, x, x_test, spec, first, n_layers, stopping)
+        if is_staged(spec, len(x), key, x, x_test):
+            return _fit_staged(key, x, x_test, spec, first, n_layers)
+        return jax.block_until_ready(_fit_layerwise(key, x, x_test, spec, first, n_layers))
 
 
 @eqx.filter_jit
@@ -153,8 +155,7 @@ def _fit_until(
     n_layers: int,
     stopping: Stopping,
 ) -> tuple[Flow, Losses]:
-    held_out = None if x_test is None else jnp.asarray(x_test, x.dtype)
-    state, first_map, losses = _first_step(key, x, held_out, first)
+    state, first_map, losses = _first_step(key, x, x_test, first)
     curve, layers = [losses], list[Bijection]()
     for index in range(n_layers):
         state, layer, losses = _next_step(key, state, spec, jnp.asarray(index))
@@ -192,7 +193,8 @@ def _next_step(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[F
     if not is_staged(spec, state.n_train):
         return _add_in_one(key, state, spec, index)
     batched = jax.tree.map(lambda a: a[None], state)
-    return _unbatched(StagedStep(spec)(key[None], batched, index))
+    state, (layer, losses) = _unbatched(StagedStep(spec)(key[None], batched, index))
+    return state, layer, losses
 
 
 def _unbatched(tree: Any) -> Any:

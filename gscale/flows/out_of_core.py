@@ -18,8 +18,9 @@ from gscale.bijections.batching import PRODUCT_NUMBERS, in_blocks, through_block
 from gscale.bijections.histogram_quantiles import RowsInMemory, TailSums, check_countable
 from gscale.errors import InputError
 from gscale.flows.chunks import Chunks, chunk_rows
+from gscale.flows.fit_state import layer_key
 from gscale.flows.flow import Flow, Layer, LayerSpec
-from gscale.flows.layerwise import Losses, fit_layerwise, layer_key
+from gscale.flows.layerwise import Losses, fit_layerwise
 from gscale.metrics import normal_log_prob
 from gscale.validation import check_at_least, check_finite, check_rows
 

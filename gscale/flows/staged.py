@@ -7,7 +7,7 @@ rows in the memory of both. Other devices, traced rows and other marginals take 
 
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard, cast
 
 import jax
 import numpy as np
@@ -15,9 +15,10 @@ from jax import Array
 
 from gscale.bijections.base import Bijection
 from gscale.bijections.by_column import map_columns
+from gscale.flows.end_to_end import TrainedLayer, trained
 from gscale.flows.fit_state import FitState, Losses, layer_key
 from gscale.flows.flow import Layer, LayerSpec
-from gscale.runtime import Program
+from gscale.runtime import Program, compiler_options
 
 # Above, counting in one program takes as long as sorting, and its compilation a small part of the fit.
 _MAX_SORTED_ROWS = 2**17
@@ -31,7 +32,7 @@ def fits_on_host(marginal: Any, n_train: int) -> bool:
     return known and n_train <= _MAX_SORTED_ROWS and jax.default_backend() == "cpu"
 
 
-def is_staged(spec: Any, n_train: int, *arrays: Any) -> bool:
+def is_staged(spec: Any, n_train: int, *arrays: Any) -> TypeGuard[LayerSpec]:
     """Whether layers of a spec are fitted to so many rows in stages: NumPy can, and no array is traced."""
     traced = any(isinstance(array, jax.core.Tracer) for array in arrays)
     return not traced and isinstance(spec, LayerSpec) and fits_on_host(spec.marginal, n_train)
@@ -62,11 +63,11 @@ class StagedStart:
     def __call__(self, keys: Any, x: Any, x_test: Any) -> tuple[FitState, Bijection, Losses]:
         return self._run(_mapping(x.shape[1]), keys, x, x_test)
 
-    def compiled(self, options: Any, keys: Any, x: Any, x_test: Any) -> Run:
-        """The function compiled for arguments of these shapes."""
+    def compiled(self, effort: int, keys: Any, x: Any, x_test: Any) -> Run:
+        """The function compiled for arguments of these shapes; see `gscale.runtime.compiler_options`."""
         n_test = 0 if x_test is None else x_test.shape[1]
         rows = jax.ShapeDtypeStruct((x.shape[0], x.shape[1] + n_test, x.shape[2]), x.dtype)
-        return partial(self._run, _compiled_mapping(options, self._first, rows, x.shape[1]))
+        return partial(self._run, _compiled_mapping(effort, self._first, rows, x.shape[1]))
 
     def _run(self, mapping: Run, keys: Any, x: Any, x_test: Any) -> tuple[FitState, Bijection, Losses]:
         rows = np.asarray(x)
@@ -81,35 +82,102 @@ class StagedStart:
 class StagedStep:
     """A layer of S seeds: called with keys (S,), a `FitState` of (S, N + M, D) rows and the layer's index.
 
-    Returns the next state, the layer (S, …) and the losses (S,) behind it.
+    Returns the next state, and what is selected of the layer (S, …) and the losses (S,) behind it.
 
     Parameters
     ----------
     spec : LayerSpec
         With a marginal that `fits_on_host`.
+    select : callable
+        From a layer and losses; both, if not given.
     """
 
-    def __init__(self, spec: LayerSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: LayerSpec, select: Callable[[Layer, Losses], Any] = lambda *both: both) -> None:
+        self._spec, self._select = spec, select
 
-    def __call__(self, keys: Any, state: FitState, index: Any) -> tuple[FitState, Layer, Losses]:
+    def __call__(self, keys: Any, state: FitState, index: Any) -> tuple[FitState, Any]:
         return self._run(_mixing(self._spec), _mapping(state.n_train), keys, state, index)
 
-    def compiled(self, options: Any, keys: Any, state: Any, index: Any) -> Run:
-        """The function compiled for arguments of these shapes."""
+    def compiled(self, effort: int, keys: Any, state: Any, index: Any) -> Run:
+        """The function compiled for arguments of these shapes; see `gscale.runtime.compiler_options`."""
         lowered = _mixing(self._spec).lower(keys, state, index)
         rows = jax.ShapeDtypeStruct(state.z.shape, state.z.dtype)
-        mapping = _compiled_mapping(options, self._spec.marginal, rows, state.n_train)
-        return partial(self._run, lowered.compile(compiler_options=options), mapping)
+        mapping = _compiled_mapping(effort, self._spec.marginal, rows, state.n_train)
+        return partial(self._run, lowered.compile(compiler_options=compiler_options(effort)), mapping)
 
-    def _run(
-        self, mixing: Run, mapping: Run, keys: Any, state: FitState, index: Any
-    ) -> tuple[FitState, Layer, Losses]:
+    def _run(self, mixing: Run, mapping: Run, keys: Any, state: FitState, index: Any) -> tuple[FitState, Any]:
         n_train = state.n_train
         mixed = mixing(keys, state, index)
-        fitted = self._spec.marginal.fit_on_host(np.asarray(mixed.rows)[:, :n_train])
+        marginal_spec: Any = self._spec.marginal
+        fitted = marginal_spec.fit_on_host(np.asarray(mixed.rows)[:, :n_train])
         state, marginal, losses = mapping(fitted, mixed.rows, mixed.log_det, mixed.before)
-        return state, Layer(mixed.rotation, marginal, mixed.coupling), losses
+        return state, self._select(Layer(mixed.rotation, marginal, mixed.coupling), losses)
+
+
+class StagedTrainedStep:
+    """A `StagedStep` whose layer is then trained, in a third program; it returns the state and the losses.
+
+    Parameters
+    ----------
+    spec : TrainedLayer
+        Of a `LayerSpec` with a marginal that `fits_on_host`.
+    """
+
+    def __init__(self, spec: TrainedLayer) -> None:
+        self._spec = spec
+
+    def compiled(self, effort: int, keys: Any, state: Any, index: Any) -> Run:
+        """The function compiled for arguments of these shapes; see `gscale.runtime.compiler_options`."""
+        options = compiler_options(effort)
+        lowered = _mixing_to_train(self._spec).lower(keys, state, index)
+        mixed = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), lowered.out_info)
+        n_batch, _, dim = state.z.shape
+        one_column = self._fitted(np.linspace(-1, 1, state.n_train, dtype=state.z.dtype)[None, :, None])
+        marginal = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct((n_batch, a.shape[1], dim), a.dtype), one_column
+        )
+        layer = Layer(mixed.rotation, marginal, mixed.coupling)
+        training = _training(self._spec).lower(keys, state, index, layer)
+        return partial(
+            self._run, lowered.compile(compiler_options=options), training.compile(compiler_options=options)
+        )
+
+    def _fitted(self, rows: np.ndarray) -> Bijection:
+        """Marginals (S, …) of rows (S, N, D)."""
+        layer: Any = self._spec.layer
+        fitted = layer.marginal.fit_on_host(rows)
+        split = jax.tree.map(lambda a: np.moveaxis(a.reshape(len(a), len(rows), -1), 1, 0), fitted)
+        return cast(Bijection, split)
+
+    def _run(
+        self, mixing: Run, training: Run, keys: Any, state: FitState, index: Any
+    ) -> tuple[FitState, Losses]:
+        mixed = mixing(keys, state, index)
+        layer = Layer(mixed.rotation, self._fitted(np.asarray(mixed.rows)), mixed.coupling)
+        trained_state, losses = training(keys, state, index, layer)
+        return trained_state, losses
+
+
+@cache
+def _mixing_to_train(spec: TrainedLayer) -> Program:
+    def mix(key: Array, state: FitState, index: Array) -> _Mixed:
+        fit_key = jax.random.split(layer_key(key, index))[0]  # as in TrainedLayer.fit
+        train, _ = state.split(state.z)
+        layer = cast(LayerSpec, spec.layer)
+        return _Mixed(*layer.mix_through(fit_key, train, state.n_train), state.log_det)
+
+    return Program(jax.vmap(mix, (0, 0, None)))
+
+
+@cache
+def _training(spec: TrainedLayer) -> Program:
+    def train(key: Array, state: FitState, index: Array, layer: Any) -> tuple[FitState, Losses]:
+        training_key = jax.random.split(layer_key(key, index))[1]
+        rows, _ = state.split(state.z)
+        state = state.push(trained(training_key, rows, layer, spec.training, spec.parts))
+        return state, state.losses()
+
+    return Program(jax.vmap(train, (0, 0, None, 0)), donate_argnums=1)
 
 
 @cache
@@ -134,19 +202,19 @@ def _mapping(n_train: int) -> Program:
         state, losses = jax.vmap(end)(images, log_det + of_marginal, before)
         return state, marginals, losses
 
-    return Program(map_rows, donate_argnums=1)
+    return Program(map_rows, effort=1, donate_argnums=1)
 
 
-def _compiled_mapping(options: Any, marginal: Any, rows: Any, n_train: int) -> Run:
+def _compiled_mapping(effort: int, marginal: Any, rows: Any, n_train: int) -> Run:
     one_column = marginal.fit_on_host(np.linspace(-1, 1, n_train, dtype=rows.dtype)[:, None])
     leaves, structure = jax.tree.flatten(one_column)
     lengths = tuple(len(leaf) for leaf in leaves)
-    return _compiled_for(tuple(options.items()), rows.shape, rows.dtype, n_train, structure, lengths)
+    return _compiled_for(max(effort, 1), rows.shape, rows.dtype, n_train, structure, lengths)
 
 
 @lru_cache(maxsize=64)
 def _compiled_for(
-    options: Any, shape: tuple[int, ...], dtype: Any, n_train: int, structure: Any, lengths: tuple[int, ...]
+    effort: int, shape: tuple[int, ...], dtype: Any, n_train: int, structure: Any, lengths: tuple[int, ...]
 ) -> Run:
     n_batch, n_rows, dim = shape
     tables = [jax.ShapeDtypeStruct((length, n_batch * dim), dtype) for length in lengths]
@@ -154,5 +222,5 @@ def _compiled_for(
     rows = jax.ShapeDtypeStruct(shape, dtype)
     log_det, before = (jax.ShapeDtypeStruct((n_batch, n), dtype) for n in (n_rows, 2))
     lowered = _mapping(n_train).lower(fitted, rows, log_det, before)
-    compiled: Run = lowered.compile(compiler_options=dict(options))
+    compiled: Run = lowered.compile(compiler_options=compiler_options(effort))
     return compiled

@@ -1,13 +1,16 @@
 """Exact losses on Gaussians, computed on covariances alone, in float64."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from gscale.theory.float64 import in_float64, log1p_less_x
+
+AnyArray = TypeVar("AnyArray", Array, np.ndarray)
 
 
 class RotatingSpec(Protocol):
@@ -110,9 +113,11 @@ def remaining_loss(carried: Array) -> Array:
     return -0.5 * log1p_less_x(jnp.linalg.eigvalsh(carried)).sum()
 
 
-def losses_from_gains(gains: Array, last: Array) -> Array:
+def losses_from_gains(gains: AnyArray, last: AnyArray) -> AnyArray:
     """Losses (L+1, …) from the gains (L, …) of the layers and the loss (…) behind the last."""
-    return jnp.concatenate([gains, last[None]])[::-1].cumsum(0)[::-1]
+    xp: Any = np if isinstance(gains, np.ndarray) else jnp
+    losses: AnyArray = xp.concatenate([gains, last[None]])[::-1].cumsum(0)[::-1]
+    return losses
 
 
 def sigma_points(carried: Array) -> Array:

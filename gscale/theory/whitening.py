@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from gscale.bijections.coupling import AffineCouplingMap
 from gscale.errors import InputError
+from gscale.runtime import Program
 from gscale.theory.float64 import in_float64
 
 _ATTEMPTS = 100
@@ -90,7 +91,7 @@ def _checked(covariance: Array) -> Array:
     return covariance
 
 
-@jax.jit
+@Program
 def _couplings(covariance: Array, key: Array) -> tuple[tuple[AffineCouplingMap, AffineCouplingMap], Array]:
     """The couplings from one start, and the mismatch of the spectra that is left."""
     dim = covariance.shape[0]

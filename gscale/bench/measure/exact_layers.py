@@ -38,8 +38,8 @@ class Population(OnCovariances):
 
     def curves(self, cell: "Cell", on_layer: OnLayer, on_histograms: OnHistograms) -> Curves:
         keys, start = keys_and_deviations(cell)
-        run = run_layers(_population_step(cell.layer), keys, start, cell.n_layers, on_layer)
-        losses = np.asarray(losses_from_gains(jnp.stack(run.outputs), remaining_losses(run.state)))
+        run = run_layers(_population_step(cell.layer), keys, start, cell.n_layers, on_layer, cell.cost)
+        losses = losses_from_gains(np.array(run.outputs), np.asarray(remaining_losses(run.state)))
         return Curves("kl", None, losses.T, run.seconds, run.seconds_compile)
 
 
@@ -58,7 +58,9 @@ class _ByFactor(OnCovariances):
     def curves(self, cell: "Cell", on_layer: OnLayer, on_histograms: OnHistograms) -> Curves:
         keys, start = keys_and_deviations(cell)
         first = np.asarray(remaining_losses(start))
-        run = run_layers(_factor_step(cell.layer, self.factor), keys, start, cell.n_layers, on_layer)
+        run = run_layers(
+            _factor_step(cell.layer, self.factor), keys, start, cell.n_layers, on_layer, cell.cost
+        )
         losses = np.cumprod([first, *run.outputs], 0)
         return Curves("kl", None, losses.T, run.seconds, run.seconds_compile)
 
@@ -99,7 +101,8 @@ class LowerBound(_ByFactor):
 def keys_and_deviations(cell: "Cell") -> tuple[Array, Array]:
     """The layers' keys (S,) and E = Σ − I (S, D, D) of the seeds."""
     data_keys, keys = seed_keys(cell.seeds)
-    return keys, _deviations(cell.dataset, cell.dim)(data_keys)
+    dataset: Any = cell.dataset
+    return keys, _deviations(dataset, cell.dim)(data_keys)
 
 
 @cache

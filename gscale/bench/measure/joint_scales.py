@@ -44,7 +44,7 @@ class EndToEndScales(OnCovariances):
         keys, deviations = keys_and_deviations(cell)
         first = np.asarray(remaining_losses(deviations))
         step = _step(cell.n_layers, self.n_restarts)
-        run = run_layers(step, keys, deviations, cell.n_layers, on_layer)
+        run = run_layers(step, keys, deviations, cell.n_layers, on_layer, cell.cost)
         seconds = np.diff(run.seconds, prepend=0.0)
         return Curves("kl", None, np.array([first, *run.outputs]).T, seconds, run.seconds_compile)
 

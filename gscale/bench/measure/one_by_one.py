@@ -14,7 +14,7 @@ from gscale.bijections.base import Spec
 from gscale.bijections.optimizer import Training
 from gscale.flows.end_to_end import TrainedLayer
 from gscale.flows.layerwise import FitState, Losses, add_layer
-from gscale.flows.staged import StagedStep, is_staged
+from gscale.flows.staged import StagedStep, StagedTrainedStep, is_staged
 
 if TYPE_CHECKING:
     from gscale.bench.cell import Cell
@@ -54,20 +54,18 @@ def step_seconds(training: Training, dim: int) -> float:
 
 def _curves(cell: "Cell", layer: Any, first: Any, on_layer: OnLayer) -> Curves:
     begin = start(cell, first)
-    step = (_staged_step if is_staged(layer, begin.state.n_train) else _step)(layer)
-    run = run_layers(step, begin.keys, begin.state, cell.n_layers, on_layer)
+    step = _step_of(layer, begin.state.n_train)
+    run = run_layers(step, begin.keys, begin.state, cell.n_layers, on_layer, cell.cost)
     return begin.curves(run.outputs, run.seconds, run.seconds_compile)
 
 
-class _StagedStep(StagedStep):
-    """`StagedStep` with the losses alone."""
-
-    def _run(self, *arguments: Any) -> tuple[FitState, Losses]:
-        state, _, losses = super()._run(*arguments)
-        return state, losses
-
-
-_staged_step = cache(_StagedStep)
+@cache
+def _step_of(layer: Any, n_train: int) -> Step:
+    if is_staged(layer, n_train):
+        return StagedStep(layer, lambda _, losses: losses)
+    if isinstance(layer, TrainedLayer) and is_staged(layer.layer, n_train):
+        return StagedTrainedStep(layer)
+    return _step(layer)
 
 
 @cache

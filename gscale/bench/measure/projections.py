@@ -17,6 +17,7 @@ from gscale.bijections.base import product
 from gscale.bijections.rotations import Identity
 from gscale.errors import InputError
 from gscale.flows.flow import LayerSpec
+from gscale.runtime import Program
 from gscale.theory.projection_pursuit import bimodal_quantiles, find_projection, projected_distance
 from gscale.validation import check_at_least
 
@@ -103,7 +104,7 @@ def _search(mode: Projections) -> Any:
         frame = jnp.concatenate([frame, bimodal[None]])
         return distances, (product(frame, x.T), product(frame, fresh.T))
 
-    return jax.jit(one)
+    return Program(one)
 
 
 def _histograms(seeds: tuple[int, ...], images: list[tuple[Array, Array]]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from gscale.bench.cell import Cell
 from gscale.bench.measure.base import Curves, OnHistograms, OnLayer
 from gscale.bench.provenance import provenance
 from gscale.results.schema import SCHEMA_VERSION
+from gscale.runtime import lapack_on_one_thread
 
 
 def run_cell(
@@ -46,7 +47,7 @@ def run_cell(
     FloatingPointError
         If a loss is not finite.
     """
-    with jax.enable_x64(cell.dtype == "float64"):
+    with jax.enable_x64(cell.dtype == "float64"), lapack_on_one_thread():
         curves = cell.training.curves(cell, on_layer, on_histograms)
     for losses in (curves.loss_train, curves.loss_test):
         if losses is not None and not np.isfinite(losses).all():

@@ -46,7 +46,13 @@ def start(cell: "Cell", first: Any) -> Start:
     data_keys, keys = seed_keys(cell.seeds)
     of_seeds = [checked_rows(cell, key) for key in data_keys]
     rows: Rows = jax.tree.map(lambda *leaves: np.stack(leaves), *of_seeds)
-    run = timed(_start(first, fits_on_host(first, rows.train.shape[1])), keys, rows.train, rows.test)
+    run = timed(
+        _start(first, fits_on_host(first, rows.train.shape[1])),
+        keys,
+        rows.train,
+        rows.test,
+        seconds=cell.cost,
+    )
     state, bijection, losses = run.result
     return Start(keys, rows, state, bijection, losses, run.seconds, run.seconds_compile)
 

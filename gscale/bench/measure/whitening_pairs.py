@@ -12,6 +12,7 @@ from gscale.bench.measure.base import Curves, OnCovariances, OnHistograms, OnLay
 from gscale.bench.measure.exact_layers import keys_and_deviations
 from gscale.bench.measure.timing import timed_call
 from gscale.errors import InputError
+from gscale.runtime import Program
 from gscale.theory.population import remaining_loss
 from gscale.theory.whitening import whitening_couplings
 
@@ -52,7 +53,7 @@ class WhiteningCouplings(OnCovariances):
         return Curves("kl", None, np.array(losses), np.array([0.0, seconds, seconds]), compile_seconds)
 
 
-@jax.jit
+@Program
 def _loss_behind(covariance: Array, maps: Any) -> Array:
     """KL () to N(0, I) of N(0, Σ) sent through maps, whatever its variances."""
     root = jnp.linalg.cholesky(covariance)

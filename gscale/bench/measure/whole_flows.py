@@ -41,12 +41,11 @@ class EndToEnd(OnRows):
 
     def curves(self, cell: "Cell", on_layer: OnLayer, on_histograms: OnHistograms) -> Curves:
         begin = start(cell, self.first)
-        staged = is_staged(cell.layer, begin.state.n_train)
-        fit_step = (_staged_step if staged else _fit_step)(cell.layer)
-        fit = run_layers(fit_step, begin.keys, begin.state, cell.n_layers, lambda _: None)
+        fit_step, training_step = _fit_step(cell.layer, begin.state.n_train), _training_step(self, cell.dim)
+        fit = run_layers(fit_step, begin.keys, begin.state, cell.n_layers, lambda _: None, cell.cost)
         layers = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves, 1)), *fit.outputs)
         state = _Whole(jnp.asarray(begin.rows.train), jnp.asarray(begin.rows.test), layers, begin.first)
-        run = run_layers(_training_step(self, cell.dim), begin.keys, state, cell.n_layers, on_layer)
+        run = run_layers(training_step, begin.keys, state, cell.n_layers, on_layer, cell.cost)
         # of each depth: its own training, behind the layer-wise fit that it sets out from
         seconds = fit.seconds + np.diff(run.seconds, prepend=0.0)
         return begin.curves(run.outputs, seconds, fit.seconds_compile + run.seconds_compile)
@@ -78,19 +77,11 @@ def _unchanged(x: Array) -> tuple[Array, Array]:
     return x, jnp.zeros((), x.dtype)
 
 
-class _StagedStep(StagedStep):
-    """`StagedStep` with the layers alone."""
-
-    def _run(self, *arguments: Any) -> tuple[FitState, Bijection]:
-        state, layer, _ = super()._run(*arguments)
-        return state, layer
-
-
-_staged_step = cache(_StagedStep)
-
-
 @cache
-def _fit_step(layer: Any) -> Step:
+def _fit_step(layer: Any, n_train: int) -> Step:
+    if is_staged(layer, n_train):
+        return StagedStep(layer, lambda layer, _: layer)
+
     def one(key: Array, state: FitState, index: Array) -> tuple[FitState, Bijection]:
         return add_layer(key, state, layer, index)
 

@@ -18,6 +18,7 @@ from gscale.flows.layerwise import fit_layerwise
 
 LAYER = LayerSpec(Haar(), Quantiles(32))
 _FEW, _MANY = 2, 12  # layers of two fits: the time of one is in the difference, that of the start is not
+_IN_A_ROW = 5
 _COPIED = 2**26  # bytes: more than any cache holds
 
 Seconds = dict[str, np.ndarray]  # of each round (R,), by step
@@ -27,8 +28,8 @@ Call = Callable[[], Any]
 def time_steps(case: Case, with_peers: bool = False) -> Seconds:
     """Seconds of a layer's fit, forward map with log-determinant, inverse and sampling; and of the floors.
 
-    Floors are NumPy's: the rows' product with a matrix (D, D), the sort of their columns, and a copy
-    of 64 MiB. With peers, layers of flowjax are timed in the same rounds.
+    Floors are NumPy's: the rows' product with a matrix (D, D), the sort of their columns, each of which lies
+    in one piece of memory, and a copy of 64 MiB. With peers, layers of flowjax are timed in the same rounds.
 
     Returns
     -------
@@ -36,13 +37,14 @@ def time_steps(case: Case, with_peers: bool = False) -> Seconds:
         Seconds (R,) a layer of each round; ``copy`` of one byte.
     """
     rows = case.rows()
+    columns = np.ascontiguousarray(rows.T)
     rng = np.random.default_rng(1)
     rotation = np.linalg.qr(rng.normal(size=(case.dim, case.dim)))[0].astype(np.float32)
     source = rng.random(_COPIED // 8)
     target = np.empty_like(source)
     calls: dict[str, tuple[Call, float]] = {
         "matmul": (lambda: rows @ rotation, 1),
-        "sort": (lambda: np.sort(rows, axis=0), 1),
+        "sort": (lambda: np.sort(columns, axis=1), 1),
         "copy": (lambda: np.copyto(target, source), _COPIED),
         **_of_layers(jnp.asarray(rows)),
         **(flowjax_calls(jnp.asarray(rows)) if with_peers else {}),
@@ -70,15 +72,22 @@ def _of_layers(x: jax.Array) -> dict[str, tuple[Call, float]]:
 
 
 def time_in_turn(calls: dict[str, Call], n_repeats: int) -> Seconds:
-    """Seconds (R,) of calls, each once a round, so that what slows the machine slows all of them."""
+    """Seconds (R,) of calls, the median of `_IN_A_ROW` in each round.
+
+    Each call comes once more before, untimed: then its data and the processor's caches and clock are as they
+    are in a loop over layers. Rounds let what slows the machine slow all calls.
+    """
     for call in calls.values():
         jax.block_until_ready(call())
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(n_repeats):
         for name, call in calls.items():
-            start = time.perf_counter()
-            jax.block_until_ready(call())
-            seconds[name].append(time.perf_counter() - start)
+            in_a_row = []
+            for _ in range(1 + _IN_A_ROW):
+                start = time.perf_counter()
+                jax.block_until_ready(call())
+                in_a_row.append(time.perf_counter() - start)
+            seconds[name].append(float(np.median(in_a_row[1:])))
     return {name: np.array(values) for name, values in seconds.items()}
 
 

@@ -7,6 +7,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from gscale.data.base import Rows, check_dim
+from gscale.runtime import Program
 
 
 class SyntheticSource:
@@ -30,7 +31,7 @@ class IndependentDraws(SyntheticSource):
         """Rows (n, D) and their log-density (n,) in nats."""
         raise NotImplementedError
 
-    @partial(jax.jit, static_argnums=(0, 2, 3, 4, 5))
+    @partial(Program, static_argnums=(0, 2, 3, 4, 5))
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         train_key, test_key = jax.random.split(key)
         return exact_rows(self.draw(train_key, n_train, dim, dtype), self.draw(test_key, n_test, dim, dtype))

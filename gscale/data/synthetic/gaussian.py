@@ -17,6 +17,7 @@ from gscale.data.base import Rows
 from gscale.data.synthetic.base import SyntheticSource, exact_rows
 from gscale.errors import InputError
 from gscale.metrics import gaussian_kl, normal_log_prob
+from gscale.runtime import Program
 from gscale.validation import check_at_least
 
 
@@ -139,7 +140,7 @@ class Gaussian(SyntheticSource):
 
     covariance: Covariance = Wishart()
 
-    @partial(jax.jit, static_argnums=(0, 2))
+    @partial(Program, static_argnums=(0, 2))
     def matrix(self, key: Array, dim: int) -> Array:
         """The covariance (D, D) that ``sample`` draws from with the same key."""
         return self.covariance.matrix(jax.random.split(key, 3)[0], dim)
@@ -148,7 +149,7 @@ class Gaussian(SyntheticSource):
         """Exact KL(N(0, Σ) ‖ N(0, I)) () in nats: the loss before the first layer."""
         return gaussian_kl(self.matrix(key, dim))
 
-    @partial(jax.jit, static_argnums=(0, 2, 3, 4, 5))
+    @partial(Program, static_argnums=(0, 2, 3, 4, 5))
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         _, train_key, test_key = jax.random.split(key, 3)
         root = jnp.linalg.cholesky(self.matrix(key, dim)).astype(dtype)

@@ -14,6 +14,7 @@ from gscale.bijections.base import product
 from gscale.data.base import Rows
 from gscale.data.synthetic.base import SyntheticSource, exact_rows
 from gscale.metrics import normal_log_prob
+from gscale.runtime import Program
 from gscale.validation import check_at_least
 
 
@@ -43,7 +44,7 @@ class GaussianMixture(SyntheticSource):
     def __post_init__(self) -> None:
         check_at_least(1, {"n_components": self.n_components})
 
-    @partial(jax.jit, static_argnums=(0, 2, 3, 4, 5))
+    @partial(Program, static_argnums=(0, 2, 3, 4, 5))
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         mean_key, scale_key, train_key, test_key = jax.random.split(key, 4)
         shape = self.n_components, dim
@@ -52,13 +53,17 @@ class GaussianMixture(SyntheticSource):
         log_weights = -jnp.log(scales).sum(1) - math.log(self.n_components)
 
         def log_prob(x: Array) -> Array:
-            return logsumexp(normal_log_prob((x[None] - means) / scales) + log_weights)
+            def of_component(component: tuple[Array, Array, Array]) -> Array:
+                mean, scale, log_weight = component
+                return jax.vmap(lambda row: normal_log_prob((row - mean) / scale))(x) + log_weight
+
+            return logsumexp(jax.lax.map(of_component, (means, scales, log_weights)), 0)
 
         def draw(key: Array, n: int) -> tuple[Array, Array]:
             component_key, noise_key = jax.random.split(key)
             component = jax.random.randint(component_key, (n,), 0, self.n_components)
             x = means[component] + scales[component] * jax.random.normal(noise_key, (n, dim), dtype)
-            return x, jax.lax.map(log_prob, x, batch_size=1024)
+            return x, log_prob(x)
 
         return exact_rows(draw(train_key, n_train), draw(test_key, n_test))
 
@@ -86,14 +91,14 @@ class LaplaceSources(SyntheticSource):
     def __post_init__(self) -> None:
         check_at_least(0, {"strength": self.strength})
 
-    @partial(jax.jit, static_argnums=(0, 2))
+    @partial(Program, static_argnums=(0, 2))
     def mixing(self, key: Array, dim: int) -> Array:
         """The matrix (D, D), scaled to unit variances, that ``sample`` mixes with under the same key."""
         mix_key = jax.random.split(key, 3)[0]
         matrix = jnp.eye(dim) + self.strength / dim**0.5 * jax.random.normal(mix_key, (dim, dim))
         return matrix / jnp.sqrt(2 * (matrix**2).sum(1, keepdims=True))
 
-    @partial(jax.jit, static_argnums=(0, 2, 3, 4, 5))
+    @partial(Program, static_argnums=(0, 2, 3, 4, 5))
     def sample(self, key: Array, dim: int, n_train: int, n_test: int, dtype: DTypeLike) -> Rows:
         _, train_key, test_key = jax.random.split(key, 3)
         matrix = self.mixing(key, dim).astype(dtype)
