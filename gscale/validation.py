@@ -65,7 +65,7 @@ def check_rows(x: Any, name: str) -> None:
     """
     if _is_jax(x, "core.Tracer"):
         return  # inside a transformation there are no values to look at
-    x = x if _is_jax(x, "Array") else np.asarray(x)  # a copy of rows on a device is as large as they
+    x = _in_memory(x)
     if x.ndim != 2:
         raise InputError(f"{name} has shape {x.shape}: rows and columns (N, D) are needed")
     if x.shape[0] < 2:
@@ -86,7 +86,13 @@ def check_finite(x: Any, name: str) -> None:
     InputError
         Naming the row and the column.
     """
-    _ranges(x if _is_jax(x, "Array") else np.asarray(x), name)
+    _ranges(_in_memory(x), name)
+
+
+def _in_memory(x: Any) -> Any:
+    """Rows as NumPy has them, those of CPUs without a copy; where they are on devices, they stay there."""
+    elsewhere = _is_jax(x, "Array") and (len(x.devices()) > 1 or x.platform() != "cpu")
+    return x if elsewhere else np.asarray(x)
 
 
 def _is_jax(x: Any, kind: str) -> bool:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.scipy.special import erfc, ndtri
+from jax.scipy import special as jax_special
+from scipy import special
 
 from gscale.bijections.cumulative import running_max
 from gscale.bijections.elementwise import AffineMap, SplineMap
@@ -16,6 +17,7 @@ from gscale.bijections.histogram_quantiles import RowsInMemory, RowStatistics, q
 from gscale.bijections.host_sort import sorted_rows
 from gscale.bijections.normal_knots import DEFAULT_BINS, normal_levels
 from gscale.errors import InputError
+from gscale.runtime import Program
 from gscale.validation import check_at_least, check_share
 
 # The slope of a linear tail, and at a smoothed knot, is at least this fraction of that between the outer
@@ -26,6 +28,10 @@ _FLATTEST = 0.01
 _TAIL_DOUBT = 2.0
 # Up to so many rows are sorted: for more, XLA's sort on the CPU takes longer than counting.
 _MAX_SORTED_ROWS = 4_096
+# On CPUs NumPy sorts up to so many, see `gscale.flows.staged`: counting more takes as long, and compiling
+# that is a small part of the fit.
+_MAX_SORTED_ROWS_ON_HOST = 2**17
+_QUARTILES = np.array([0.25, 0.75])
 # The narrowest bin, as a fraction of the distance between the outer knots.
 _NARROWEST_BIN = 1e-5
 
@@ -119,10 +125,9 @@ class Quantiles:
         check_at_least(0, {"bandwidth": self.bandwidth})
         check_share({"shrinkage": self.shrinkage})
 
-    @property
-    def fits_on_host(self) -> bool:
-        """Whether there is `fit_on_host`, the same fit without a program to compile."""
-        return self.bandwidth == 0
+    def fits_on_host(self, n: int) -> bool:
+        """Whether n rows are so few that `fit_on_host` is as fast as ``fit``."""
+        return n <= _MAX_SORTED_ROWS_ON_HOST
 
     def fit(self, key: Array, x: Array) -> SplineMap:
         """Fit to the rows of x (N, D); the key is not used."""
@@ -135,7 +140,10 @@ class Quantiles:
         y = jnp.broadcast_to(jnp.asarray(heights, x.dtype)[:, None], knots.shape)
         inner = None
         if self.bandwidth > 0:
-            y, inner = _smoothed(ordered, knots, y, self.bandwidth)
+            quartiles = at_ranks(ordered, n * _QUARTILES - 0.5)
+            width = self.bandwidth * _silverman_width(jnp, ordered, quartiles)
+            width = jnp.maximum(width, least_width(ordered))
+            y, inner = _smoothed(jnp, knots, y, n, _kernel_estimates(ordered, knots, width))
         n_tail = _n_tail_rows(n, levels)
         tails = RowsInMemory(jnp.concatenate([ordered[:n_tail], ordered[-n_tail:]]))
         return self._spline(jnp, knots, y, inner, tails.tail_sums(knots[0], knots[-1]), n_tail)
@@ -164,7 +172,6 @@ class Quantiles:
         Parameters
         ----------
         x : ndarray, shape (…, N, D)
-            Without a bandwidth; see `fits_on_host`.
 
         Returns
         -------
@@ -175,14 +182,23 @@ class Quantiles:
         n = x.shape[-2]
         heights, levels = self._levels(n)
         n_tail = _n_tail_rows(n, levels)
-        ordered = sorted_rows(x, n * levels - 0.5, n_tail)
+        ranks = n * np.concatenate([levels, _QUARTILES]) - 0.5
+        ordered = sorted_rows(x, ranks, n_tail)
+        at_levels, quartiles = ordered.at_ranks[:-2], ordered.at_ranks[-2:]
         furthest = np.maximum(np.abs(ordered.tails[0]), np.abs(ordered.tails[-1]))
-        knots = _spread(np, ordered.at_ranks, _least_width(np, furthest))
+        least = _least_width(np, furthest)
+        knots = _spread(np, at_levels, least)
         y = np.repeat(heights.astype(x.dtype)[:, None], knots.shape[1], 1)
+        inner = None
+        if self.bandwidth > 0:
+            rows = np.moveaxis(x.reshape(-1, *x.shape[-2:]), 0, 1).reshape(n, -1)
+            width = np.maximum(self.bandwidth * _silverman_width(np, rows, quartiles), least)
+            estimates = [np.asarray(part) for part in _kernel_program(rows, knots, width)]
+            y, inner = _smoothed(np, knots, y, n, estimates)
         distances = knots[0] - ordered.tails, ordered.tails - knots[-1]
         below, above = (np.maximum(distance, 0) for distance in distances)
         sums = tuple((tail.sum(0), (tail**2).sum(0)) for tail in (below, above))
-        return self._spline(np, knots, y, None, sums, n_tail)
+        return self._spline(np, knots, y, inner, sums, n_tail)
 
     def _levels(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Heights and levels (K+1,) of the knots."""
@@ -259,8 +275,11 @@ def _spread(xp: Any, knots: Any, least: Any) -> Any:
     """Push knots apart until each bin has at least the least width."""
     least = xp.maximum(least, _NARROWEST_BIN * (knots[-1] - knots[0]))
     offsets = np.arange(knots.shape[0], dtype=knots.dtype)[:, None] * least[None]
-    rising = np.maximum.accumulate if xp is np else running_max
-    return rising(knots - offsets) + offsets
+    return _rising(xp, knots - offsets) + offsets
+
+
+def _rising(xp: Any, values: Any) -> Any:
+    return np.maximum.accumulate(values) if xp is np else running_max(values)
 
 
 def _inner_derivatives(xp: Any, widths: Any, secants: Any) -> Any:
@@ -269,43 +288,49 @@ def _inner_derivatives(xp: Any, widths: Any, secants: Any) -> Any:
     return xp.exp(left_share * log_secants[:-1] + (1 - left_share) * log_secants[1:])
 
 
-def _smoothed(ordered: Array, knots: Array, raw: Array, bandwidth: float) -> tuple[Array, Array]:
-    """Heights (K+1, D) of the knots and derivatives (K−1, D) of the inner ones, from a Gaussian kernel."""
-    n = ordered.shape[0]
-    width = jnp.maximum(bandwidth * _silverman_width(ordered), least_width(ordered))
-    cdf, survival, density = lax.map(lambda knot: _kernel_estimates(ordered, knot, width), knots)
+def _smoothed(xp: Any, knots: Any, raw: Any, n: int, estimates: Any) -> tuple[Any, Any]:
+    """Heights (K+1, D) of the knots and derivatives (K−1, D) of the inner ones, from kernel estimates."""
+    cdf, survival, density = estimates
     # No knot lies further out than the outermost row, unless ties pushed it there.
-    y = normal_score(*(jnp.maximum(level, 0.5 / n) for level in (cdf, survival)))
+    y = normal_score(*(xp.maximum(level, 0.5 / n) for level in (cdf, survival)))
     least_slope = _FLATTEST * (raw[-1] - raw[0]) / (knots[-1] - knots[0])
     offsets = (knots - knots[:1]) * least_slope[None]
-    y = running_max(y - offsets) + offsets
-    derivatives = density * math.sqrt(2 * math.pi) * jnp.exp(0.5 * y**2)
-    return y, jnp.maximum(derivatives[1:-1], least_slope[None])
+    y = _rising(xp, y - offsets) + offsets
+    derivatives = density * math.sqrt(2 * math.pi) * xp.exp(0.5 * y**2)
+    return y, xp.maximum(derivatives[1:-1], least_slope[None])
 
 
-def _kernel_estimates(rows: Array, knot: Array, width: Array) -> tuple[Array, Array, Array]:
-    """Distribution, survival and density (D,) at a knot (D,), with kernels of that width on the rows."""
-    z = (knot[None] - rows) / width[None]
-    tail = 0.5 * erfc(math.sqrt(0.5) * jnp.abs(z))
-    cdf = jnp.where(z < 0, tail, 1 - tail).mean(0)
-    survival = jnp.where(z < 0, 1 - tail, tail).mean(0)
-    density = jnp.exp(-0.5 * z**2).mean(0) / (math.sqrt(2 * math.pi) * width)
-    return cdf, survival, density
+def _kernel_estimates(rows: Array, knots: Array, width: Array) -> tuple[Array, Array, Array]:
+    """Distribution, survival and density (K+1, D) at knots, with kernels of widths (D,) on rows (N, D)."""
+
+    def at(knot: Array) -> tuple[Array, Array, Array]:
+        z = (knot[None] - rows) / width[None]
+        tail = 0.5 * jax_special.erfc(math.sqrt(0.5) * jnp.abs(z))
+        cdf = jnp.where(z < 0, tail, 1 - tail).mean(0)
+        survival = jnp.where(z < 0, 1 - tail, tail).mean(0)
+        density = jnp.exp(-0.5 * z**2).mean(0) / (math.sqrt(2 * math.pi) * width)
+        return cdf, survival, density
+
+    estimates: tuple[Array, Array, Array] = lax.map(at, knots)
+    return estimates
 
 
-def _silverman_width(ordered: Array) -> Array:
+# NumPy has no error function, and SciPy's takes ten times longer than XLA's.
+_kernel_program = Program(_kernel_estimates, effort=1)
+
+
+def _silverman_width(xp: Any, rows: Any, quartiles: Any) -> Any:
     # Where the middle half of the rows is tied, this is zero: no smoothing.
-    n = ordered.shape[0]
-    quartiles = at_ranks(ordered, n * np.array([0.25, 0.75]) - 0.5)
-    spread = jnp.minimum(ordered.std(0), (quartiles[1] - quartiles[0]) / 1.34)
-    return 0.9 * n ** (-1 / 5) * spread
+    spread = xp.minimum(rows.std(0), (quartiles[1] - quartiles[0]) / 1.34)
+    return 0.9 * len(rows) ** (-1 / 5) * spread
 
 
-def normal_score(cdf: Array, survival: Array) -> Array:
+def normal_score(cdf: Any, survival: Any) -> Any:
     """Φ⁻¹ of a level known by its distance from 0 and from 1: the smaller loses no digits."""
+    xp: Any = np if isinstance(cdf, np.ndarray) else jnp
     lower = cdf < survival
-    score = ndtri(jnp.where(lower, cdf, survival))
-    return jnp.where(lower, score, -score)
+    score = (special if xp is np else jax_special).ndtri(xp.where(lower, cdf, survival))
+    return xp.where(lower, score, -score)
 
 
 def _shrunk(spline: SplineMap, share: float) -> SplineMap:

@@ -1,6 +1,7 @@
 """Layer-wise fits of flows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from typing import Any
 
 import equinox as eqx
@@ -132,18 +133,9 @@ def _fit_layerwise(
 def _fit_staged(
     key: Array, x: Array, x_test: Array | None, spec: Spec, first: Spec | None, n_layers: int
 ) -> tuple[Flow, Losses]:
-    state, first_map, losses = _first_step(key, x, x_test, first)
-    curve, layers = [losses], list[Bijection]()
-    for index in range(n_layers):
-        state, layer, losses = _next_step(key, state, spec, jnp.int32(index))
-        layers.append(layer)
-        curve.append(losses)
-    return Flow(_stacked(layers), first_map, x.shape[-1]), _stacked(curve)
-
-
-def _stacked(trees: Sequence[Any]) -> Any:
-    """Trees of arrays as one, with a leading axis; by NumPy, which compiles nothing."""
-    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *trees)
+    first_map, losses, steps = _start(key, x, x_test, spec, first)
+    layers, later = zip(*islice(steps, n_layers), strict=True)
+    return Flow(_stacked(layers), first_map, x.shape[-1]), _stacked([losses, *later])
 
 
 def _fit_until(
@@ -155,10 +147,9 @@ def _fit_until(
     n_layers: int,
     stopping: Stopping,
 ) -> tuple[Flow, Losses]:
-    state, first_map, losses = _first_step(key, x, x_test, first)
+    first_map, losses, steps = _start(key, x, x_test, spec, first)
     curve, layers = [losses], list[Bijection]()
-    for index in range(n_layers):
-        state, layer, losses = _next_step(key, state, spec, jnp.asarray(index))
+    for layer, losses in islice(steps, n_layers):
         layers.append(layer)
         curve.append(losses)
         train, test = _finite_losses(curve)
@@ -171,6 +162,11 @@ def _fit_until(
     return Flow(kept, first_map, x.shape[-1]), _stacked(curve[: depth + 1])
 
 
+def _stacked(trees: Sequence[Any]) -> Any:
+    """Trees of arrays as one, with a leading axis; by NumPy, which compiles nothing."""
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *trees)
+
+
 def _finite_losses(curve: list[Losses]) -> np.ndarray:
     losses = np.array(curve, float)
     if not np.isfinite(losses).all():
@@ -180,25 +176,39 @@ def _finite_losses(curve: list[Losses]) -> np.ndarray:
     return losses.T
 
 
-def _first_step(
-    key: Array, x: Array, x_test: Array | None, first: Spec | None
-) -> tuple[FitState, Bijection | None, Losses]:
-    if first is None or not fits_on_host(first, len(x)):
-        return _start_in_one(key, x, x_test, first)
-    staged = StagedStart(first)(key[None], x[None], None if x_test is None else x_test[None])
-    return _unbatched(staged)
+def _start(
+    key: Array, x: Array, x_test: Array | None, spec: Spec, first: Spec | None
+) -> tuple[Bijection | None, Losses, Iterator[tuple[Bijection, Losses]]]:
+    """The map in front, the losses behind it, and the layers with theirs, one after the other."""
+    if first is not None and fits_on_host(first, len(x)):
+        test = None if x_test is None else np.asarray(x_test)[None]
+        state, *fitted = StagedStart(first)(key, np.asarray(x)[None], test)
+        first_map, losses = map(_only, fitted)
+        first_map = jax.tree.map(jnp.asarray, first_map)
+    else:
+        state, first_map, losses = _start_in_one(key, x, x_test, first)
+        state = jax.tree.map(lambda a: a[None], state)
+    if is_staged(spec, len(x)):
+        return first_map, losses, _staged_layers(key, state, spec)
+    return first_map, losses, _layers(key, jax.tree.map(lambda a: a[0], state), spec)
 
 
-def _next_step(key: Array, state: FitState, spec: Spec, index: Array) -> tuple[FitState, Bijection, Losses]:
-    if not is_staged(spec, state.n_train):
-        return _add_in_one(key, state, spec, index)
-    batched = jax.tree.map(lambda a: a[None], state)
-    state, (layer, losses) = _unbatched(StagedStep(spec)(key[None], batched, index))
-    return state, layer, losses
+def _staged_layers(key: Array, state: FitState, spec: LayerSpec) -> Iterator[tuple[Bijection, Losses]]:
+    step, keys = StagedStep(spec), key[None]
+    for index in count():
+        state, (layer, losses) = step(keys, state, np.int32(index))
+        yield _only(layer), _only(losses)
 
 
-def _unbatched(tree: Any) -> Any:
-    return jax.tree.map(lambda a: a[0], tree)
+def _layers(key: Array, state: FitState, spec: Spec) -> Iterator[tuple[Bijection, Losses]]:
+    for index in count():
+        state, layer, losses = _add_in_one(key, state, spec, jnp.asarray(index))
+        yield layer, losses
+
+
+def _only(tree: Any) -> Any:
+    """The arrays of a batch of one, as NumPy sees them."""
+    return jax.tree.map(lambda a: np.asarray(a)[0], tree)
 
 
 @eqx.filter_jit

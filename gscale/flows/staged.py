@@ -20,16 +20,15 @@ from gscale.flows.fit_state import FitState, Losses, layer_key
 from gscale.flows.flow import Layer, LayerSpec
 from gscale.runtime import Program, compiler_options
 
-# Above, counting in one program takes as long as sorting, and its compilation a small part of the fit.
-_MAX_SORTED_ROWS = 2**17
+_FEW_NUMBERS = 50_000  # in rows: their splines take a millisecond, or two
 
 Run = Callable[..., Any]
 
 
 def fits_on_host(marginal: Any, n_train: int) -> bool:
     """Whether NumPy fits a marginal to so many rows of a CPU."""
-    known = getattr(marginal, "fits_on_host", False)
-    return known and n_train <= _MAX_SORTED_ROWS and jax.default_backend() == "cpu"
+    known = hasattr(marginal, "fit_on_host") and marginal.fits_on_host(n_train)
+    return known and jax.default_backend() == "cpu"
 
 
 def is_staged(spec: Any, n_train: int, *arrays: Any) -> TypeGuard[LayerSpec]:
@@ -61,7 +60,7 @@ class StagedStart:
         self._first = first
 
     def __call__(self, keys: Any, x: Any, x_test: Any) -> tuple[FitState, Bijection, Losses]:
-        return self._run(_mapping(x.shape[1]), keys, x, x_test)
+        return self._run(_mapping(x.shape[1], _effort(x.size)), keys, x, x_test)
 
     def compiled(self, effort: int, keys: Any, x: Any, x_test: Any) -> Run:
         """The function compiled for arguments of these shapes; see `gscale.runtime.compiler_options`."""
@@ -96,7 +95,8 @@ class StagedStep:
         self._spec, self._select = spec, select
 
     def __call__(self, keys: Any, state: FitState, index: Any) -> tuple[FitState, Any]:
-        return self._run(_mixing(self._spec), _mapping(state.n_train), keys, state, index)
+        mapping = _mapping(state.n_train, _effort(state.n_train * state.z.shape[0] * state.z.shape[2]))
+        return self._run(_mixing(self._spec), mapping, keys, state, index)
 
     def compiled(self, effort: int, keys: Any, state: Any, index: Any) -> Run:
         """The function compiled for arguments of these shapes; see `gscale.runtime.compiler_options`."""
@@ -180,6 +180,11 @@ def _training(spec: TrainedLayer) -> Program:
     return Program(jax.vmap(train, (0, 0, None, 0)), donate_argnums=1)
 
 
+def _effort(n_numbers: int) -> int:
+    """How hard to compile the map of rows of so many numbers for a fit of some dozen layers."""
+    return 1 if n_numbers > _FEW_NUMBERS else 0
+
+
 @cache
 def _mixing(spec: LayerSpec) -> Program:
     def mix(key: Array, state: FitState, index: Array) -> _Mixed:
@@ -189,7 +194,7 @@ def _mixing(spec: LayerSpec) -> Program:
 
 
 @cache
-def _mapping(n_train: int) -> Program:
+def _mapping(n_train: int, effort: int) -> Program:
     def map_rows(
         fitted: Any, rows: Array, log_det: Array, before: Array
     ) -> tuple[FitState, Bijection, Losses]:
@@ -202,7 +207,7 @@ def _mapping(n_train: int) -> Program:
         state, losses = jax.vmap(end)(images, log_det + of_marginal, before)
         return state, marginals, losses
 
-    return Program(map_rows, effort=1, donate_argnums=1)
+    return Program(map_rows, effort, donate_argnums=1)
 
 
 def _compiled_mapping(effort: int, marginal: Any, rows: Any, n_train: int) -> Run:
@@ -221,6 +226,6 @@ def _compiled_for(
     fitted = jax.tree.unflatten(structure, tables)
     rows = jax.ShapeDtypeStruct(shape, dtype)
     log_det, before = (jax.ShapeDtypeStruct((n_batch, n), dtype) for n in (n_rows, 2))
-    lowered = _mapping(n_train).lower(fitted, rows, log_det, before)
+    lowered = _mapping(n_train, effort).lower(fitted, rows, log_det, before)
     compiled: Run = lowered.compile(compiler_options=compiler_options(effort))
     return compiled

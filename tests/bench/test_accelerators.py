@@ -5,11 +5,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from gscale import GaussianizationDensity, Haar, LayerSpec, Quantiles, fit_layerwise, in_blocks
 from gscale.bench.catalog import load_sweeps
 from gscale.bench.measure import timing
 from gscale.bijections.marginals import Quantiles as QuantilesSpec
-from gscale.flows.layerwise import _add_in_one, _start_in_one
 
 PLATFORMS = ["cuda", "tpu"]
 CALLBACKS = ("callback", "python")  # in the targets of custom calls
