@@ -57,6 +57,7 @@ def _grid(
 
 
 FULL = (LINEAR, *_trained(500, 64), PERMUTED)
+QUICK_DIMS = (4, 9, 16, 25, 36, 64)
 DIMS = (4, 9, 16, 36, 64, 144, 256)
 
 SWEEP = Sweep(
@@ -70,10 +71,10 @@ SWEEP = Sweep(
             _grid(Gaussian(), (LINEAR_SCALED,), (4, 9), 1_000, 4, 6),
         ),
         "quick": (
-            _grid(Gaussian(), (ALONE_SCALED,), (4, 16, 36), 4_000, 48, 3),
-            _grid(Gaussian(), (LINEAR_SCALED,), (4, 16, 36), 4_000, 6, 3),
-            _grid(Patches(), (ALONE,), (4, 16, 36), 4_000, 24, 3),
-            _grid(Patches(), (_trained(200, 32)[0],), (4, 16, 36), 4_000, 4, 3),
+            _grid(Gaussian(), (ALONE_SCALED,), QUICK_DIMS, 4_000, 80, 3),
+            _grid(Gaussian(), (LINEAR_SCALED,), QUICK_DIMS, 4_000, 6, 3),
+            _grid(Patches(), (ALONE,), QUICK_DIMS, 4_000, 80, 3),
+            _grid(Patches(), (_trained(200, 32)[0],), QUICK_DIMS, 4_000, 4, 3),
         ),
         "full": (
             _grid(Gaussian(), (ALONE, ALONE_SCALED), DIMS, 20_000, 512, 5),

@@ -35,7 +35,10 @@ SWEEP = Sweep(
     about="The same Gaussians fitted to N rows: where a layer costs more than it gains",
     profiles={
         "ci": _beside_exact((4, 8, 16), (20_000,), 3),
-        "quick": _beside_exact((4, 8, 16, 32), (20_000,), 3),
+        "quick": (
+            *_beside_exact((4, 8, 16, 32), (20_000,), 3),
+            *_beside_exact((64, 128), (10_000,), 2),
+        ),
         "full": _beside_exact((4, 8, 16, 32, 64, 128, 256), (2_000, 20_000, 200_000), 8),
     },
 )

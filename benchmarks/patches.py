@@ -23,7 +23,7 @@ SWEEP = Sweep(
     about="k×k patches of photographs (D = k²): layers of Gaussianization that real images need",
     profiles={
         "ci": (_patches((2, 3, 4, 5, 6), n_samples=2_000, n_test=1_000, n_layers=64, n_seeds=3),),
-        "quick": (_patches((2, 3, 4, 6, 8), n_samples=8_000, n_test=4_000, n_layers=96, n_seeds=3),),
+        "quick": (_patches((2, 3, 4, 5, 6, 8, 10), n_samples=8_000, n_test=4_000, n_layers=96, n_seeds=3),),
         "full": (
             _patches(
                 (2, 3, 4, 5, 6, 8, 10, 12, 14, 18, 22, 28),

@@ -26,7 +26,7 @@ SWEEP = Sweep(
     about="Layers per e-fold near the identity: Haar (D+1)/2, flat rotations (D−1)/2, couplings a constant",
     profiles={
         "ci": (_tail((8, 16, 32), 128, 512),),
-        "quick": (_tail((8, 32, 128), 192, 1024),),
+        "quick": (_tail((8, 16, 32, 48, 64, 128), 192, 1024),),
         "full": (_tail((8, 16, 32, 64, 128, 256, 512, 1024), 1024, 8192),),
     },
 )

@@ -27,6 +27,7 @@ SLOW = (
     SlicedWasserstein(validate=HELD_OUT),
     LearnedRotation(validate=HELD_OUT),
 )
+QUICK_DIMS = (4, 9, 16, 25, 36, 64)
 CONTROLS = (Householder(4), Identity(), Permutation())
 
 
@@ -51,7 +52,10 @@ SWEEP = Sweep(
     about="Random, structured and learned rotations side by side: layers, time and loss against D",
     profiles={
         "ci": (_grid((Haar(), Hadamard(), Householder(4), PCA(HELD_OUT)), (4, 9), 1_000, 12, 2),),
-        "quick": (_grid((*RANDOM, *LEARNED), (4, 16, 36), 4_000, 24, 3),),
+        "quick": (
+            _grid(RANDOM, QUICK_DIMS, 4_000, 80, 3),
+            _grid((*LEARNED, SlicedWasserstein(4, 20, HELD_OUT)), QUICK_DIMS, 4_000, 16, 2),
+        ),
         "full": (_grid((*RANDOM, *LEARNED, *SLOW, *CONTROLS), (4, 9, 16, 36, 64, 144, 256), 20_000, 128, 5),),
     },
 )

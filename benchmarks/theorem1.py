@@ -23,7 +23,7 @@ SWEEP = Sweep(
     about="Scales trained together between fixed random rotations: exact from (D+1)/2 layers on, not before",
     profiles={
         "ci": (_around_the_bound((4, 6, 8), 4),),
-        "quick": (_around_the_bound((4, 6, 8, 12), 8),),
+        "quick": (_around_the_bound((4, 6, 8, 10, 12, 14), 8),),
         "full": (_around_the_bound((4, 6, 8, 12, 16, 20, 24, 28, 32), 16),),
     },
 )

@@ -31,7 +31,7 @@ SWEEP = Sweep(
     about="Layers that lower the loss by a factor, over covariance families: linear in D for all of them",
     profiles={
         "ci": _families(THREE, (4, 8, 16), 4),
-        "quick": _families(THREE, (4, 8, 16, 32), 16),
+        "quick": (*_families(THREE, (4, 8, 16, 32), 16), *_families(THREE, (48, 64), 2)),
         "full": _families(ALL, (4, 8, 16, 32, 64, 128, 256), 32),
     },
 )

@@ -86,8 +86,8 @@ SWEEP = Sweep(
     profiles={
         "ci": (*_exact((4, 6), 4), *_sampled((MIXTURE, PATCHES), (4, 9), 1_000, 2, (16, 2, 2), 40)),
         "quick": (
-            *_exact((8, 16), 3),
-            *_sampled((MIXTURE, PATCHES), (4, 9, 16), 8_000, 3, (48, 3, 3), 200),
+            *_exact((4, 6, 8, 10, 12, 16), 3),
+            *_sampled((PATCHES,), (4, 9, 16, 25, 36, 64), 8_000, 3, (80, 3, 3), 200),
         ),
         "full": (
             *_exact((4, 8, 16, 32), 8),

@@ -1,7 +1,7 @@
 """``gscale run``: sweeps on their way to tables, under a progress bar."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,10 +45,14 @@ def run(
     device: Annotated[
         str | None, typer.Option(help="cpu or gpu: what to compute on; JAX chooses if not given.")
     ] = None,
+    profile_compile: Annotated[
+        bool, typer.Option("--profile-compile", help="Print what was compiled, and how long that took.")
+    ] = False,
 ) -> None:
     """Run the cells of sweeps that are not in the results folder yet."""
     configure()
     from gscale.bench import catalog
+    from gscale.bench.compile_profile import compile_profile
     from gscale.bench.executors.run_sweeps import make_executor
     from gscale.bench.user_data import on_user_data
     from gscale.cli.data import user_source
@@ -65,9 +69,16 @@ def run(
         sweep = catalog.load(name)
         sweep = sweep if source is None else on_user_data(sweep, profile, source)
         planned.append((sweep, sweep.cells(profile, parse_dims(dims), seeds)))
+    if profile_compile and (jobs > 1 or cell_timeout is not None or dask is not None):
+        raise InputError("--profile-compile is of one process: leave out --jobs, --cell-timeout and --dask")
     files = [name for name in sweeps if name.endswith(".py")]
-    with make_executor(jobs, cell_timeout, dask, files) as executor:
+    with (
+        compile_profile() if profile_compile else nullcontext() as compiled,
+        make_executor(jobs, cell_timeout, dask, files) as executor,
+    ):
         count = run_shown(planned, folder_named(out), executor)
+    if compiled is not None:
+        print("\n".join(compiled.lines_of_text()))
     print(f"{count}: results in {out}. Next: gscale fit {out}, gscale report {out}.")
     if count.failed:
         raise typer.Exit(1)
