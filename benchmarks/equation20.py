@@ -39,7 +39,7 @@ SWEEP = Sweep(
     about="Coupling blocks that Gaussians need: a number independent of D, and two of the right ones",
     profiles={
         "ci": (_blocks(ONE, (64, 96, 128), 8), _exact(ONE, (3, 8, 17, 64), 2)),
-        "quick": (_blocks(ONE, (256, 288, 320, 384, 448, 512), 8), _exact(ONE, (3, 16, 128, 512), 2)),
+        "quick": (_blocks(ONE, (256, 288, 320, 384, 448, 512), 4), _exact(ONE, (3, 16, 128, 512), 2)),
         "full": (
             _blocks(ALL, (256, 320, 384, 448, 512, 768, 1024), 32),
             _exact(ALL, (2, 3, 4, 5, 8, 17, 64, 256, 512, 1024), 20),

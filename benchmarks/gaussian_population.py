@@ -35,7 +35,7 @@ SWEEP = Sweep(
     about="Gaussians with infinitely many samples: layers per e-fold against D, theory ½ a dimension",
     profiles={
         "ci": (_tail((2, 8, 32, 64), 256, 512), _first_fold((4, 8, 16), 8)),
-        "quick": (_tail((2, 4, 8, 16, 32, 64, 128), 512, 1024), _first_fold((4, 8, 16, 32, 64, 128), 16)),
+        "quick": (_tail((2, 4, 8, 16, 32, 64, 128), 512, 1024), _first_fold((4, 8, 16, 32, 64, 128), 8)),
         "full": (
             _tail((2, 4, 8, 16, 32, 64, 128, 256, 512, 1024), 1024, 8192),
             _first_fold((4, 8, 16, 32, 64, 128, 256, 512), 32),

@@ -18,7 +18,9 @@ from gscale import (
 )
 from gscale.bench import Grid, Layerwise, Sweep
 from gscale.bijections.base import Spec
+from gscale.data import Source
 
+DATASETS: tuple[Source, ...] = Gaussian(), GaussianMixture(), Patches()
 HELD_OUT = 0.2
 RANDOM = (Haar(), Hadamard())
 LEARNED = (PCA(HELD_OUT), ICA(30, HELD_OUT))
@@ -32,10 +34,15 @@ CONTROLS = (Householder(4), Identity(), Permutation())
 
 
 def _grid(
-    rotations: tuple[Spec, ...], dims: tuple[int, ...], n_samples: int, n_layers: int, n_seeds: int
+    rotations: tuple[Spec, ...],
+    dims: tuple[int, ...],
+    n_samples: int,
+    n_layers: int,
+    n_seeds: int,
+    datasets: tuple[Source, ...] = DATASETS,
 ) -> Grid:
     return Grid(
-        datasets=(Gaussian(), GaussianMixture(), Patches()),
+        datasets=datasets,
         dims=dims,
         layers=tuple(LayerSpec(rotation, Quantiles(n_bins=16)) for rotation in rotations),
         trainings=(Layerwise(first=Quantiles(n_bins=32)),),
@@ -53,8 +60,9 @@ SWEEP = Sweep(
     profiles={
         "ci": (_grid((Haar(), Hadamard(), Householder(4), PCA(HELD_OUT)), (4, 9), 1_000, 12, 2),),
         "quick": (
-            _grid(RANDOM, QUICK_DIMS, 4_000, 80, 3),
-            _grid((*LEARNED, SlicedWasserstein(4, 20, HELD_OUT)), QUICK_DIMS, 4_000, 16, 2),
+            _grid(RANDOM, QUICK_DIMS, 4_000, 64, 3),
+            _grid(LEARNED, QUICK_DIMS, 4_000, 16, 2, DATASETS[1:]),
+            _grid((SlicedWasserstein(4, 10, HELD_OUT),), QUICK_DIMS, 4_000, 12, 2, DATASETS[2:]),
         ),
         "full": (_grid((*RANDOM, *LEARNED, *SLOW, *CONTROLS), (4, 9, 16, 36, 64, 144, 256), 20_000, 128, 5),),
     },

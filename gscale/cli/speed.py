@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gscale.bench.profiles import Profile
-from gscale.cli.terminal import configure
+from gscale.cli.terminal import configure, parse_dims
 
 app = typer.Typer(no_args_is_help=True, help="What a layer costs beside floors of the same machine.")
 
@@ -40,4 +40,16 @@ def show(path: Annotated[Path, typer.Argument(help="A table that gscale speed ru
     from gscale.bench.speed import speed_summary
 
     for line in speed_summary.lines(speed_summary.read(path)):
+        print(line)
+
+
+@app.command()
+def roofline(
+    dims: Annotated[str, typer.Option(help="Dimensions, such as 8,64,256.")] = "8,64,256",
+) -> None:
+    """Print what a layer could reach on a GPU: its arithmetic and memory traffic beside an H100's rates."""
+    configure()
+    from gscale.bench.speed.roofline import lines
+
+    for line in lines(parse_dims(dims) or ()):
         print(line)
