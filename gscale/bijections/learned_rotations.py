@@ -17,7 +17,14 @@ from gscale.bijections.base import product
 from gscale.bijections.marginals import Quantiles
 from gscale.bijections.optimizer import Training
 from gscale.bijections.rotations import RotationMap
-from gscale.bijections.stiefel import completed, furthest_frame, independent_axes, polish, principal_axes
+from gscale.bijections.stiefel import (
+    completed,
+    furthest_frame,
+    independent_axes,
+    key_after,
+    polish,
+    principal_axes,
+)
 from gscale.errors import InputError
 from gscale.validation import check_at_least, check_positive, check_share
 
@@ -337,7 +344,7 @@ def _validated(key: Array, x: Array, validate: float, learn: Callable[[Array, Ar
     n_held = _n_held_out(validate, len(x))
     held_out, rest = jnp.split(jax.random.permutation(split_key, x), [n_held])
     learned = learn(learn_key, rest)
-    random = jax.random.orthogonal(random_key, x.shape[1], dtype=x.dtype)
+    random = jax.random.orthogonal(key_after(random_key, learned), x.shape[1], dtype=x.dtype)
     by_learned, by_random = lax.map(
         lambda matrix: _gains(matrix, rest, held_out), jnp.stack([learned, random])
     )

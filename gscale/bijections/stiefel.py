@@ -89,13 +89,27 @@ def furthest_frame(key: Array, x: Array, n_directions: int, n_steps: int) -> Arr
     every = max(1, len(x) // _START_ROWS)
     full = _Effort(n_steps, _GAIN, _CELLS)
     part, rough = x[::every], full if every == 1 else _Effort(min(n_steps, 40), 1e-4, _CELLS // 4)
-    axes = jnp.stack([principal_axes(x)[1], independent_axes(ica_key, part, n_steps)])
+    principal = principal_axes(x)[1]
+    independent = independent_axes(key_after(ica_key, principal), part, n_steps)
+    axes = jnp.stack([principal, independent])
     sums = lax.map(lambda frame: lax.top_k(distances(frame, part), n_directions)[0].sum(), axes)
+    random_key = key_after(random_key, independent)
     random = jax.random.orthogonal(random_key, x.shape[1], (_RANDOM_STARTS,), x.dtype)
     starts = jnp.concatenate([random, axes[sums.argmax()][None]])
     tops = lax.map(lambda start: _ascend(_furthest_rows(start, part, n_directions), part, rough), starts)
     best = tops.frame[tops.value.argmax()]
     return polar(best if every == 1 else _ascend(best, x, full).frame)
+
+
+def key_after(key: Array, matrix: Array) -> Array:
+    """The same key, but known no sooner than an orthogonal matrix (D, D) is.
+
+    What is factorised with it then waits for what the matrix comes from. On CPUs a batch of factorisations
+    shares XLA's threads and waits for them: two batches at once wait for each other for ever (jaxlib 0.10).
+    """
+    never = (matrix[0, 0] > 2).astype(jnp.uint32)  # which the compiler cannot know
+    data = jax.random.key_data(key) ^ never
+    return jax.random.wrap_key_data(data, impl=jax.random.key_impl(key))
 
 
 def _ascend(start: Array, x: Array, effort: _Effort) -> _Ascent:
