@@ -63,6 +63,7 @@ DIMS = (4, 9, 16, 36, 64, 144, 256)
 SWEEP = Sweep(
     timed=True,
     name="couplings",
+    quick_seconds=24,
     figure="comparison",
     about="Couplings and Gaussianization: layers and seconds to one loss, and the D where they cross",
     profiles={

@@ -36,6 +36,7 @@ def _exact(families: tuple[Covariance, ...], dims: tuple[int, ...], n_seeds: int
 
 SWEEP = Sweep(
     name="equation20",
+    quick_seconds=19,
     about="Coupling blocks that Gaussians need: a number independent of D, and two of the right ones",
     profiles={
         "ci": (_blocks(ONE, (64, 96, 128), 8), _exact(ONE, (3, 8, 17, 64), 2)),

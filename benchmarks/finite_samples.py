@@ -48,6 +48,7 @@ def _depth(layers_per_dim: float) -> Callable[[int], int]:
 # The test loss turns later by (D+1)/2 layers for each e-fold of N: 1.15 D for a factor of 10.
 SWEEP = Sweep(
     name="finite_samples",
+    quick_seconds=12,
     figure="sample_size",
     about="Gaussians fitted to N rows by splines: the layer where the test loss turns, against N",
     profiles={

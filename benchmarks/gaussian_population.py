@@ -32,6 +32,7 @@ def _first_fold(dims: tuple[int, ...], n_seeds: int) -> Grid:
 
 SWEEP = Sweep(
     name="gaussian_population",
+    quick_seconds=22,
     about="Gaussians with infinitely many samples: layers per e-fold against D, theory ½ a dimension",
     profiles={
         "ci": (_tail((2, 8, 32, 64), 256, 512), _first_fold((4, 8, 16), 8)),

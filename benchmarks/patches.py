@@ -20,6 +20,7 @@ def _patches(sides: tuple[int, ...], n_samples: int, n_test: int, n_layers: int,
 
 SWEEP = Sweep(
     name="patches",
+    quick_seconds=20,
     about="k×k patches of photographs (D = k²): layers of Gaussianization that real images need",
     profiles={
         "ci": (_patches((2, 3, 4, 5, 6), n_samples=2_000, n_test=1_000, n_layers=64, n_seeds=3),),

@@ -23,6 +23,7 @@ def _tail(dims: tuple[int, ...], most_layers: int, draws: int) -> Grid:
 
 SWEEP = Sweep(
     name="rates",
+    quick_seconds=18,
     about="Layers per e-fold near the identity: Haar (D+1)/2, flat rotations (D−1)/2, couplings a constant",
     profiles={
         "ci": (_tail((8, 16, 32), 128, 512),),

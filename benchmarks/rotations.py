@@ -55,6 +55,7 @@ def _grid(
 
 SWEEP = Sweep(
     name="rotations",
+    quick_seconds=88,
     figure="comparison",
     about="Random, structured and learned rotations side by side: layers, time and loss against D",
     profiles={

@@ -38,6 +38,7 @@ def _layers(dim: int, n_samples: int, n_steps: int, depth: int, n_seeds: int) ->
 # In few dimensions chance adds some 1/(2√D) of the distance: small D/N are had by many rows, and D ≥ 200.
 SWEEP = Sweep(
     name="spurious",
+    quick_seconds=16,
     figure="projections",
     about="Projections of noise that look like structure, √(D/N) from normal, and layers that learn it",
     profiles={

@@ -20,6 +20,7 @@ def _around_the_bound(dims: tuple[int, ...], n_seeds: int) -> Grid:
 
 SWEEP = Sweep(
     name="theorem1",
+    quick_seconds=12,
     about="Scales trained together between fixed random rotations: exact from (D+1)/2 layers on, not before",
     profiles={
         "ci": (_around_the_bound((4, 6, 8), 4),),

@@ -28,6 +28,7 @@ def _families(families: tuple[Covariance, ...], dims: tuple[int, ...], n_seeds: 
 
 SWEEP = Sweep(
     name="theorem2",
+    quick_seconds=33,
     about="Layers that lower the loss by a factor, over covariance families: linear in D for all of them",
     profiles={
         "ci": _families(THREE, (4, 8, 16), 4),

@@ -69,6 +69,9 @@ class Sweep:
         What "ci", "quick" and "full" run.
     timed : bool
         Whether it is there for its seconds: then its cells never run side by side.
+    quick_seconds : float
+        Its share of the six minutes that the quick profiles of ``make benchmark`` take on two cores with an
+        empty cache of compiled programs; 0 for a sweep that has none. ``benchmarks/_shares.py`` adds them up.
     figure : str
         What it is drawn as, one of `gscale.figures.figure_kinds.FIGURES`: "scaling", losses and layers
         against D; "comparison" of models; "sample_size", losses and depths against N; "projections".
@@ -83,6 +86,7 @@ class Sweep:
     about: str
     profiles: Mapping[Profile, tuple[Grid, ...]]
     timed: bool = False
+    quick_seconds: float = 0.0
     figure: str = "scaling"
 
     def __post_init__(self) -> None:
