@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import pytest
 
-from gscale.runtime import cache_compiled_programs
+from gscale.runtime import Program, cache_compiled_programs, compiler_options
 
 RUN = [
     sys.executable,
@@ -66,3 +69,30 @@ def test_a_second_run_reads_what_the_first_compiled(tmp_path):
         used.append({path.name: path.read_bytes() for path in tmp_path.glob("gscale/compiled/*/*-atime")})
     assert used[0]
     assert all(used[1][name] != used[0][name] for name in used[0])
+
+
+def test_programs_are_the_functions_they_are_made_of():
+    """Called, lowered, within another program, with static arguments, and as a method."""
+
+    @dataclass(frozen=True)
+    class Scaled:
+        factor: float
+
+        @partial(Program, static_argnums=(0, 2))
+        def times(self, x, n):
+            """Doc."""
+            return self.factor * n * x
+
+    assert float(Scaled(2.0).times(jnp.float32(3), 4)) == 24
+    assert float(jax.jit(lambda x: Scaled(2.0).times(x, 4))(3.0)) == 24
+    assert Scaled.times.__doc__ == "Doc."
+    assert "multiply" in Program(lambda x: 2 * x).lower(3.0).as_text()
+
+
+def test_efforts_give_the_same_numbers():
+    x = jax.random.normal(jax.random.key(0), (500, 4))
+    results = [Program(lambda x: jnp.sin(x) @ x.T + x.sum(), effort)(x) for effort in (0, 1, 2)]
+    for result in results[:2]:
+        assert jnp.allclose(result, results[2], rtol=1e-5, atol=1e-5)
+    assert compiler_options(2) == {}
+    assert compiler_options(1) == {"xla_backend_optimization_level": 1}
