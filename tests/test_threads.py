@@ -53,7 +53,7 @@ def test_batches_of_factorisations_do_not_wait_for_each_other():
         "keys = jax.random.split(jax.random.key(0), 2);"
         "x = jax.random.normal(jax.random.key(1), (2, 2_000, 64));"
         "fit = jax.jit(jax.vmap(gscale.SlicedWasserstein(4, 5, 0.2).fit));"
-        "print([fit(keys, x).matrix.shape for _ in range(5)][-1])"
+        "print([jax.block_until_ready(fit(keys, x)).matrix.shape for _ in range(5)][-1])"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert run.stdout.strip() == "(2, 64, 64)", run.stderr
