@@ -177,7 +177,7 @@ def test_a_sweep_about_many_dimensions_is_drawn_against_d():
 
 
 def test_fit_tells_where_the_reference_optimal_depths(capsys):
-    """Four seeds and more turn within a layer of theory in the mean, later with more rows."""
+    """The mean over seeds is within a layer of theory, or its standard error; later with more rows."""
     with pytest.raises(SystemExit) as ended:
         cli.main(["fit", str(ROOT / "results/reference/finite_samples"), "--json"])
     assert not ended.value.code
@@ -185,10 +185,16 @@ def test_fit_tells_where_the_reference_optimal_depths(capsys):
     assert found["slopes"] == []  # there is one dimension
     n_samples = [depth["setting"]["n_samples"] for depth in found["optimal_depths"]]
     assert n_samples == [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]
-    measured, expected = (
-        np.array([np.mean(depth[name]) for depth in found["optimal_depths"]]) for name in ("layers", "theory")
-    )
-    assert (np.abs(measured - expected) < 1).all()
+    pairs = [
+        tuple(np.array(depth[name]) for name in ("layers", "theory")) for depth in found["optimal_depths"]
+    ]
+    expected = np.array([theory.mean() for _, theory in pairs])
+    differences = [layers - theory for layers, theory in pairs]
+    means = np.array([of_seeds.mean() for of_seeds in differences])
+    errors = np.array([of_seeds.std(ddof=1) / len(of_seeds) ** 0.5 for of_seeds in differences])
+    # the loss is flat near its minimum, and 4,000 test rows move it by some layers in a seed
+    assert (np.abs(means) < np.maximum(1, 3 * errors)).all()
+    assert abs(means.mean()) < 1
     # (D+1)/2 · ln 4 = 6.2 layers in the tail
     assert (np.abs(expected[2:] - expected[:-2] - 6.2) < 2).all()
 
