@@ -65,7 +65,8 @@ def rooflines(dims: tuple[int, ...]) -> Iterator[Roofline]:
 
 
 def _steps(layer: Layer, x: Any) -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
-    yield "product", lambda matrix, x: x @ matrix.T, (layer.rotation.matrix, x)  # type: ignore[attr-defined]
+    rotation: Any = layer.rotation  # of Haar: it has a matrix
+    yield "product", lambda matrix, x: x @ matrix.T, (rotation.matrix, x)
     yield "forward", lambda layer, x: jax.vmap(layer.forward)(x), (layer, x)
     yield "fit", lambda key, x: LAYER.fit_through(key, x, len(x))[1:], (jax.random.key(0), x)
 
